@@ -1,0 +1,80 @@
+/**
+ * Purpose: loads the native library, the only place where that happens.
+ *
+ * The same file is opened twice: for calls (Deno.dlopen), and as a Node-API addon for `region`, which
+ * gives a port's memory as an ArrayBuffer. So `--allow-ffi` stays scoped to this one path.
+ */
+import process from "node:process";
+
+/** The interface that this code speaks; USPF_ABI in uspf.h. */
+const ABI = 1;
+
+const SYMBOLS = {
+  uspf_abi: { parameters: [], result: "i32" },
+  uspf_open: { parameters: ["buffer", "buffer"], result: "i32" },
+  uspf_close: { parameters: ["i32"], result: "i32" },
+  uspf_rxsync: { parameters: ["i32"], result: "f64" },
+  uspf_txsync: { parameters: ["i32"], result: "f64" },
+  uspf_wait: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  uspf_stat: { parameters: ["i32", "buffer"], result: "i32" },
+  uspf_control: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  uspf_tsc: { parameters: [], result: "f64" },
+  uspf_tsc_hz: { parameters: [], result: "f64" },
+  uspf_now_ns: { parameters: [], result: "f64" },
+  uspf_thread_cpu_ns: { parameters: [], result: "f64" },
+  uspf_sleep_ns: { parameters: ["f64"], result: "i32" },
+  uspf_pin: { parameters: ["i32"], result: "i32" },
+  uspf_core: { parameters: [], result: "i32" },
+  uspf_cores: { parameters: ["buffer", "i32"], result: "i32" },
+  uspf_switches: { parameters: [], result: "f64" },
+} as const;
+
+/** The native library's calls, and `region`. */
+export type Library = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"] & {
+  /** The memory of an open port; `undefined` for a handle that is not open. */
+  region(handle: number): ArrayBuffer | undefined;
+};
+
+let loaded: Library | undefined;
+
+/** Where the library lies. */
+export function libraryPath(): string {
+  return new URL("./build/libuspf.so", import.meta.url).pathname;
+}
+
+/**
+ * Loads the library on the first call; later calls return the same one. Each isolate loads its own.
+ *
+ * @throws {Error} where it is missing, of another version, or not permitted.
+ */
+export function loadLibrary(): Library {
+  loaded ??= load(libraryPath());
+  return loaded;
+}
+
+function load(path: string): Library {
+  const symbols = open(path);
+  const abi = symbols.uspf_abi();
+  if (abi !== ABI) {
+    throw new Error(
+      `Cannot use "${path}": it has interface ${abi}, this code speaks ${ABI}: run "deno task build"`,
+    );
+  }
+  const addon = { exports: {} as { region: Library["region"] } };
+  process.dlopen(addon, path);
+  return { ...symbols, region: addon.exports.region };
+}
+
+function open(path: string): Deno.DynamicLibrary<typeof SYMBOLS>["symbols"] {
+  try {
+    return Deno.dlopen(path, SYMBOLS).symbols;
+  } catch (cause) {
+    const state = cause instanceof Deno.errors.NotCapable
+      ? "not permitted"
+      : "missing or of another version";
+    const remedy = cause instanceof Deno.errors.NotCapable
+      ? `allow it with --allow-ffi=${path}`
+      : `run "deno task build"`;
+    throw new Error(`Cannot load "${path}": ${state}: ${remedy}`, { cause });
+  }
+}

@@ -1,0 +1,29 @@
+/**
+ * Purpose: opens a port by its name, whatever its kind.
+ */
+import { NetmapPort } from "./netmap_port.ts";
+import type { Port } from "./port.ts";
+import { parsePortName } from "./port_name.ts";
+import { SoftPipe } from "./soft_pipe.ts";
+import { SoftSwitch } from "./soft_switch.ts";
+import { UdpPort } from "./udp_port.ts";
+
+/**
+ * Opens a port; `directions` is RX, TX or their sum. Loads the native library if need be.
+ *
+ * @throws {TypeError} for a name that is no port's.
+ * @throws {PortError} where the port cannot be opened; its message names the remedy.
+ */
+export function openPort(text: string, directions: number): Port {
+  const name = parsePortName(text);
+  switch (name.kind) {
+    case "netmap":
+      return NetmapPort.open(text, name.netmap, directions);
+    case "switch":
+      return SoftSwitch.open(text, name.network, name.port);
+    case "pipe":
+      return SoftPipe.open(text, name.network, name.pipe, name.end);
+    case "udp":
+      return UdpPort.open(text, { ...name, directions });
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * Purpose: what every kind of port offers, and what they share: rings in a region, syncs, waiting.
+ *
+ * ```text
+ *          rxSync                                  txSync
+ *  wire ──────────▶ rx rings ──▶ TypeScript ──▶ tx rings ──────────▶ wire
+ *                   [head, tail) to read          [head, tail) free
+ * ```
+ */
+import { type Library, loadLibrary } from "./library.ts";
+import { type Ring, RING, slotsReady } from "./layout.ts";
+import { errnoName, PortError } from "./port_error.ts";
+
+/** Directions of a port, as bits: USPF_RX, USPF_TX. */
+export const RX = 1, TX = 2;
+
+/** What is written in `number[]` and `text[]` of a `uspf_spec`; each kind's C file says what they mean. */
+export interface PortSpec {
+  kind: number;
+  directions: number;
+  numbers: number[];
+  texts: string[];
+}
+
+/** What the native library says of a port that it opened: `enum uspf_info`. */
+export interface PortInfo {
+  handle: number;
+  region: ArrayBuffer;
+  interfaceOffset: number;
+  mode: number;
+  extra: number;
+}
+
+/** An open port. It belongs to the thread that opened it. */
+export interface Port {
+  readonly name: string;
+  /** What moves its packets, for people: `"netmap, native"`, `"soft switch"`. */
+  readonly mode: string;
+  /** Receive rings. A soft switch adds one for each sender that joins. */
+  readonly rx: readonly Ring[];
+  /** Transmit rings. */
+  readonly tx: readonly Ring[];
+  /**
+   * Gives the slots before each receive ring's head back and shows new packets; returns the time stamp
+   * counter after it.
+   *
+   * @throws {PortError} where the system call fails, for instance because the interface went away.
+   */
+  rxSync(): number;
+  /** Sends the slots before each transmit ring's head and shows the free ones; returns the counter. */
+  txSync(): number;
+  /** Sleeps until there may be packets (RX) or room (TX), `timeoutUs` at most; it may return early. */
+  wait(directions: number, timeoutUs: number): void;
+  /** Packets that the port itself lost on receiving, since it was opened; `null` where it cannot know. */
+  lost(): number | null;
+  /** Detaches the region, so that a stale view throws, and closes. */
+  close(): void;
+}
+
+const NUMBERS = 30, TEXTS = 3, TEXT_BYTES = 128;
+const INFO_COUNT = 4, STAT_COUNT = 1;
+
+/** What the kinds share: the handle, the region, and turning `-errno` into a PortError. */
+export abstract class NativePort {
+  abstract readonly rx: readonly Ring[];
+  abstract readonly tx: readonly Ring[];
+  protected readonly library: Library = loadLibrary();
+  protected readonly handle: number;
+  readonly #region: ArrayBuffer;
+  readonly #stat = new Float64Array(STAT_COUNT);
+  #open = true;
+
+  constructor(readonly name: string, info: PortInfo) {
+    this.handle = info.handle;
+    this.#region = info.region;
+  }
+
+  rxSync(): number {
+    const tsc = this.library.uspf_rxsync(this.handle);
+    if (tsc < 0) this.fail("receive from", tsc);
+    return tsc;
+  }
+
+  txSync(): number {
+    const tsc = this.library.uspf_txsync(this.handle);
+    if (tsc < 0) this.fail("send to", tsc);
+    return tsc;
+  }
+
+  wait(directions: number, timeoutUs: number): void {
+    const ready = this.library.uspf_wait(this.handle, directions, timeoutUs);
+    if (ready < 0) this.fail("wait for", ready);
+  }
+
+  lost(): number | null {
+    this.library.uspf_stat(this.handle, this.#stat as Float64Array<ArrayBuffer>);
+    return this.#stat[0] < 0 ? null : this.#stat[0];
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#region.transfer(0);
+    this.library.uspf_close(this.handle);
+  }
+
+  protected fail(action: string, errno: number): never {
+    const code = errnoName(errno);
+    throw new PortError(
+      `Cannot ${action} "${this.name}": ${code}: check that its interface is there and up`,
+      code,
+    );
+  }
+}
+
+/**
+ * Opens a port in the native library and gives its region.
+ *
+ * @throws {PortError} with the errno's name; `explain` turns it into the state and the remedy.
+ */
+export function openNative(
+  name: string,
+  spec: PortSpec,
+  explain: (code: string) => string | undefined,
+): PortInfo {
+  const library = loadLibrary();
+  const info = new Float64Array(INFO_COUNT);
+  const handle = library.uspf_open(encodeSpec(spec), info);
+  if (handle < 0) {
+    const code = errnoName(handle);
+    const why = explain(code) ?? `${code}: see errno(3)`;
+    throw new PortError(`Cannot open "${name}": ${why}`, code);
+  }
+  return {
+    handle,
+    region: library.region(handle)!,
+    interfaceOffset: info[1],
+    mode: info[2],
+    extra: info[3],
+  };
+}
+
+function encodeSpec(spec: PortSpec): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array((2 + NUMBERS) * 4 + TEXTS * TEXT_BYTES);
+  const words = new Int32Array(bytes.buffer, 0, 2 + NUMBERS);
+  words.set([spec.kind, spec.directions, ...spec.numbers]);
+  spec.texts.forEach((text, i) => {
+    const at = words.byteLength + i * TEXT_BYTES;
+    const { read } = new TextEncoder().encodeInto(text, bytes.subarray(at, at + TEXT_BYTES - 1));
+    if (read < text.length) {
+      throw new RangeError(
+        `Cannot open a port: "${text}" is longer than ${TEXT_BYTES - 1} bytes: shorten it`,
+      );
+    }
+  });
+  return bytes;
+}
+
+/** Packets waiting in all receive rings, as of the last sync. */
+export function packetsReady(port: Port): number {
+  let ready = 0;
+  for (const ring of port.rx) ready += slotsReady(ring);
+  return ready;
+}
+
+/** Marks a transmit ring's slots up to its head as free again, where the sync sent them all. */
+export function freeAll(ring: Ring): void {
+  const head = ring.words[ring.at + RING.head];
+  ring.words[ring.at + RING.tail] = head === 0 ? ring.slotCount - 1 : head - 1;
+}
