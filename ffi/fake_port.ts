@@ -4,7 +4,7 @@
  *
  * What is put into its receive ring by `put` is shown by the next rxSync; what is sent is kept in `sent`.
  */
-import { advance, type Ring, RING, ringAt, slotsReady } from "./layout.ts";
+import { advance, bufferByte, RING, type Ring, ringAt, slotsReady } from "./layout.ts";
 import type { Port } from "./port.ts";
 
 const RING_BYTES = 256;
@@ -41,8 +41,7 @@ export class FakePort implements Port {
     const ring = this.rx[0], next = (this.#filled + 1) % ring.slotCount;
     if (next === ring.words[ring.at + RING.head]) return false;
     const slot = ring.slotsAt + this.#filled * 4;
-    const at = ring.buffersAt * 4 + ring.words[slot] * ring.bufferBytes;
-    ring.bytes.set(packet.subarray(0, ring.bufferBytes), at);
+    ring.bytes.set(packet.subarray(0, ring.bufferBytes), bufferByte(ring, slot));
     ring.words[slot + 1] = packet.length | flags << 16;
     this.#filled = next;
     return true;
@@ -64,11 +63,16 @@ export class FakePort implements Port {
     const ring = this.tx[0], head = ring.words[ring.at + RING.head];
     for (; this.#sentTo !== head; this.#sentTo = (this.#sentTo + 1) % ring.slotCount) {
       const slot = ring.slotsAt + this.#sentTo * 4;
-      const at = ring.buffersAt * 4 + ring.words[slot] * ring.bufferBytes;
+      const at = bufferByte(ring, slot);
       this.sent.push(ring.bytes.slice(at, at + (ring.words[slot + 1] & 0xffff)));
     }
     ring.words[ring.at + RING.tail] = head === 0 ? ring.slotCount - 1 : head - 1;
     return ++this.#clock;
+  }
+
+  /** Counts the syncs. */
+  clock(): number {
+    return this.#clock;
   }
 
   wait(): void {}

@@ -39,7 +39,7 @@ const INTERFACE = { txRings: 24, rxRings: 28, hostTxRings: 36, hostRxRings: 40, 
 export interface Ring {
   /** The region, as words. */
   readonly words: Int32Array;
-  /** The same memory, as bytes. */
+  /** The same memory from the ring header on, as bytes: byte 0 is word `at`, so that indices stay small. */
   readonly bytes: Uint8Array;
   /** Word index of the ring header. */
   readonly at: number;
@@ -59,7 +59,7 @@ export function ringAt(words: Int32Array, offset: number): Ring {
   const bufOfs = (words[at + RING.bufOfs] >>> 0) + words[at + RING.bufOfs + 1] * 2 ** 32;
   return {
     words,
-    bytes: new Uint8Array(words.buffer, words.byteOffset, words.byteLength),
+    bytes: new Uint8Array(words.buffer, words.byteOffset + offset),
     at,
     slotsAt: at + RING.slots,
     buffersAt: (offset + bufOfs) / 4,
@@ -97,4 +97,9 @@ export function advance(ring: Ring, count: number): void {
   if (head >= ring.slotCount) head -= ring.slotCount;
   ring.words[ring.at + RING.head] = head;
   ring.words[ring.at + RING.cur] = head;
+}
+
+/** Byte in `ring.bytes` where the buffer of a slot begins; `slot` is the word index of the slot. */
+export function bufferByte(ring: Ring, slot: number): number {
+  return (ring.buffersAt - ring.at) * 4 + ring.words[slot] * ring.bufferBytes;
 }

@@ -160,7 +160,8 @@ function parseOptions(parsed: NetmapName, text: string, fail: Fail): void {
 function keysOf(text: string, kind: string, fail: Fail): Map<string, string> {
   const keys = new Map<string, string>();
   for (const pair of text === "" ? [] : text.split(",")) {
-    const [, key, value] = /^([^=]*)=(.+)$/s.exec(pair) ?? fail(`no value for "${pair}" of "${kind}"`);
+    const [, key, value] = /^([^=]*)=(.+)$/s.exec(pair) ??
+      fail(`no value for "${pair}" of "${kind}"`);
     const spelled = key.replaceAll("-", "_");
     if (keys.has(spelled)) fail(`"${spelled}" of "${kind}" twice`);
     keys.set(spelled, value);
@@ -168,20 +169,27 @@ function keysOf(text: string, kind: string, fail: Fail): Map<string, string> {
   return keys;
 }
 
-function parseOption(parsed: NetmapName, kind: string, keys: Map<string, string>, fail: Fail): void {
+function parseOption(
+  parsed: NetmapName,
+  kind: string,
+  keys: Map<string, string>,
+  fail: Fail,
+): void {
   const number = (key: string) => {
     const value = keys.get(key)!;
     return /^\d+$/.test(value) ? Number(value) : fail(`"${key}" is not a number: "${value}"`);
   };
   const only = (allowed: string[], needed?: string) => {
-    for (const key of keys.keys()) if (!allowed.includes(key)) fail(`unknown key "${key}" of "${kind}"`);
+    for (const key of keys.keys()) {
+      if (!allowed.includes(key)) fail(`unknown key "${key}" of "${kind}"`);
+    }
     if (needed && !keys.has(needed)) fail(`"${kind}" needs "${needed}"`);
   };
   if (kind === "conf") {
     only(Object.keys(CONF_KEYS));
     // The plural keys first, so that a single one refines them whatever the order.
     for (const [key, fields] of Object.entries(CONF_KEYS)) {
-      if (keys.has(key)) for (const field of fields) parsed.conf[field] = number(key);
+      if (keys.has(key)) { for (const field of fields) parsed.conf[field] = number(key); }
     }
   } else if (kind === "share") {
     only(["port"], "port");

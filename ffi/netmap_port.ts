@@ -57,7 +57,9 @@ function explain(code: string, name: NetmapName): string | undefined {
       return `no permission for /dev/netmap: run as root, or give yourself access to the device`;
     case "ENXIO":
     case "ENOENT":
-      return `no such interface or file "${name.extmemFile || name.device}": list interfaces with "ip link"`;
+      return `no such interface or file "${
+        name.extmemFile || name.device
+      }": list interfaces with "ip link"`;
     case "EBUSY":
       return `another program has these rings: end it, or ask for other rings with "-N"`;
     case "EINVAL":

@@ -8,7 +8,7 @@
  * ```
  */
 import { type Library, loadLibrary } from "./library.ts";
-import { type Ring, RING, slotsReady } from "./layout.ts";
+import { RING, type Ring, slotsReady } from "./layout.ts";
 import { errnoName, PortError } from "./port_error.ts";
 
 /** Directions of a port, as bits: USPF_RX, USPF_TX. */
@@ -49,6 +49,8 @@ export interface Port {
   rxSync(): number;
   /** Sends the slots before each transmit ring's head and shows the free ones; returns the counter. */
   txSync(): number;
+  /** The time stamp counter now. */
+  clock(): number;
   /** Sleeps until there may be packets (RX) or room (TX), `timeoutUs` at most; it may return early. */
   wait(directions: number, timeoutUs: number): void;
   /** Packets that the port itself lost on receiving, since it was opened; `null` where it cannot know. */
@@ -85,6 +87,10 @@ export abstract class NativePort {
     const tsc = this.library.uspf_txsync(this.handle);
     if (tsc < 0) this.fail("send to", tsc);
     return tsc;
+  }
+
+  clock(): number {
+    return this.library.uspf_tsc();
   }
 
   wait(directions: number, timeoutUs: number): void {

@@ -8,6 +8,7 @@
  * udp:0.0.0.0:5001               a socket; udp:239.1.1.1:5001@eth0 joins a group on an interface
  * ```
  */
+import { parseIPv4 } from "./ipv4_address.ts";
 import { type NetmapName, parseNetmapName } from "./netmap_name.ts";
 
 const KINDS = '"netmap:eth0", "vale0:1", "soft:lab:1", "soft:lab{1", "udp:0.0.0.0:5001"';
@@ -19,7 +20,7 @@ export type PortName =
   | { kind: "netmap"; text: string; netmap: NetmapName }
   | { kind: "switch"; text: string; network: string; port: string }
   | { kind: "pipe"; text: string; network: string; pipe: string; end: 0 | 1 }
-  | { kind: "udp"; text: string; address: number[]; port: number; interface: string };
+  | { kind: "udp"; text: string; address: number; port: number; interface: string };
 
 /**
  * Parses any port's name.
@@ -27,7 +28,9 @@ export type PortName =
  * @throws {TypeError} for an unknown kind, or a malformed name.
  */
 export function parsePortName(text: string): PortName {
-  if (/^netmap|^vale[^:]*:/.test(text)) return { kind: "netmap", text, netmap: parseNetmapName(text) };
+  if (/^netmap|^vale[^:]*:/.test(text)) {
+    return { kind: "netmap", text, netmap: parseNetmapName(text) };
+  }
   if (text.startsWith("soft:")) return parseSoft(text);
   if (text.startsWith("udp:")) return parseUdp(text);
   throw new TypeError(`Cannot parse port name "${text}": unknown kind: use one like ${KINDS}`);
@@ -53,10 +56,7 @@ function parseUdp(text: string): PortName {
     );
   };
   const match = /^udp:([^:@]*):([^:@]*)(?:@(.*))?$/.exec(text) ?? fail("not udp:ADDRESS:PORT");
-  const address = match[1].split(".").map((part) => /^\d{1,3}$/.test(part) ? Number(part) : 256);
-  if (address.length !== 4 || address.some((byte) => byte > 255)) {
-    fail(`"${match[1]}" is not an IPv4 address`);
-  }
+  const address = addressOf(match[1]) ?? fail(`"${match[1]}" is not an IPv4 address`);
   const port = /^\d{1,5}$/.test(match[2]) ? Number(match[2]) : -1;
   if (port < 1 || port > 65535) fail(`port "${match[2]}" is not 1 to 65535`);
   const name = match[3] ?? "";
@@ -64,4 +64,12 @@ function parseUdp(text: string): PortName {
     fail(`"${name}" is not an interface's name`);
   }
   return { kind: "udp", text, address, port, interface: name };
+}
+
+function addressOf(text: string): number | undefined {
+  try {
+    return parseIPv4(text);
+  } catch {
+    return undefined;
+  }
 }

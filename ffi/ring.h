@@ -36,7 +36,7 @@ struct uspf_ring {
 	uint32_t num_slots;
 	uint32_t nr_buf_size;
 	uint16_t ringid;
-	uint16_t dir; /* 0 transmit, 1 receive */
+	uint16_t dir; /* 1 transmit, 0 receive: as the kernel fills it in, which netmap.h describes the other way */
 	uint32_t head;
 	uint32_t cur;
 	uint32_t tail;

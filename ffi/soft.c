@@ -112,7 +112,7 @@ static int open_locked(const char *path)
 
 /* ---- layout ---- */
 
-static void lay_ring(struct uspf_port *port, int64_t block, int direction, uint32_t first_buffer, int64_t buffers)
+static void lay_ring(struct uspf_port *port, int64_t block, int transmit, uint32_t first_buffer, int64_t buffers)
 {
 	struct uspf_ring *ring = at(port, block + SOFT_LINK_BYTES);
 
@@ -120,8 +120,8 @@ static void lay_ring(struct uspf_port *port, int64_t block, int direction, uint3
 	ring->buf_ofs = buffers - (block + SOFT_LINK_BYTES);
 	ring->num_slots = SOFT_SLOTS;
 	ring->nr_buf_size = SOFT_BUFFER_BYTES;
-	ring->dir = (uint16_t)direction;
-	ring->tail = direction == 0 ? SOFT_SLOTS - 1 : 0;
+	ring->dir = (uint16_t)transmit;
+	ring->tail = transmit ? SOFT_SLOTS - 1 : 0;
 	for (uint32_t i = 0; i < SOFT_SLOTS; i++) {
 		ring->slot[i] = (struct uspf_slot){ .buf_idx = first_buffer + i };
 	}
@@ -133,24 +133,24 @@ static int64_t switch_block(int index)
 	return SOFT_RINGS + (int64_t)index * SOFT_SWITCH_BLOCK;
 }
 
-static void lay_switch_ring(struct uspf_port *port, int index, int direction)
+static void lay_switch_ring(struct uspf_port *port, int index, int transmit)
 {
 	int64_t block = switch_block(index);
 
-	lay_ring(port, block, direction, 0, block + SOFT_LINK_BYTES + SOFT_RING_BYTES);
+	lay_ring(port, block, transmit, 0, block + SOFT_LINK_BYTES + SOFT_RING_BYTES);
 }
 
 /* A port's transmit ring and its lanes. Lanes laid before keep their indices: their senders live on. */
 static void join_switch(struct uspf_port *port, int index)
 {
-	lay_switch_ring(port, index, 0);
+	lay_switch_ring(port, index, 1);
 	for (int source = 0; source < SOFT_PORTS; source++) {
 		int lane = SOFT_PORTS + index * SOFT_PORTS + source;
 		int64_t block = switch_block(lane);
 		uint32_t tail;
 
 		if (*word_at(port, block + SOFT_LINK_READY) == 0)
-			lay_switch_ring(port, lane, 1);
+			lay_switch_ring(port, lane, 0);
 		/* What was sent to the port that had this place before is not ours. */
 		tail = *word_at(port, block + SOFT_LINK_TAIL);
 		*word_at(port, block + SOFT_LINK_HEAD) = tail;
@@ -180,8 +180,8 @@ static void join_pipe_sender(struct uspf_port *port, int direction)
 	uint32_t head, tail, next = 0;
 
 	if (*word_at(port, rx + SOFT_LINK_READY) == 0)
-		lay_ring(port, rx, 1, SOFT_SLOTS, buffers);
-	lay_ring(port, tx, 0, 0, buffers);
+		lay_ring(port, rx, 0, SOFT_SLOTS, buffers);
+	lay_ring(port, tx, 1, 0, buffers);
 	head = *word_at(port, rx + SOFT_LINK_HEAD) % SOFT_SLOTS;
 	tail = *word_at(port, rx + SOFT_LINK_TAIL) % SOFT_SLOTS;
 	for (uint32_t i = head; i != tail; i = (i + 1) % SOFT_SLOTS)
@@ -206,7 +206,7 @@ static void join_pipe(struct uspf_port *port, int end)
 
 	join_pipe_sender(port, end);
 	if (*word_at(port, rx + SOFT_LINK_READY) == 0)
-		lay_ring(port, rx, 1, SOFT_SLOTS, pipe_block(1 - end, 0) + 2 * SOFT_PIPE_BLOCK);
+		lay_ring(port, rx, 0, SOFT_SLOTS, pipe_block(1 - end, 0) + 2 * SOFT_PIPE_BLOCK);
 	receiving->head = receiving->cur = *word_at(port, rx + SOFT_LINK_HEAD);
 	receiving->tail = receiving->head;
 }

@@ -11,7 +11,7 @@
  * A full pipe keeps its packets in the transmit ring: nothing is lost. What waits in a pipe whose reader
  * is gone, even killed, is there for the next reader.
  */
-import { type Ring, RING, ringAt } from "./layout.ts";
+import { RING, type Ring, ringAt } from "./layout.ts";
 import { NativePort, openNative, type Port, type PortInfo, RX } from "./port.ts";
 import { explainSoft, pipeBlock, SOFT } from "./soft_layout.ts";
 import { swapSlots } from "./soft_moves.ts";
@@ -56,7 +56,12 @@ export class SoftPipe extends NativePort implements Port {
   /** Joins the pipe `pipe` of `network` at its end 0 (`{`) or 1 (`}`), making it where nobody has. */
   static open(text: string, network: string, pipe: string, end: 0 | 1): SoftPipe {
     const file = `uspf.pipe.${network}.${pipe}`;
-    const spec = { kind: SOFT.kind, directions: RX, numbers: [SOFT.pipe, end], texts: [file, text] };
+    const spec = {
+      kind: SOFT.kind,
+      directions: RX,
+      numbers: [SOFT.pipe, end],
+      texts: [file, text],
+    };
     const info = openNative(text, spec, (code) => explainSoft(code, `/dev/shm/${file}`));
     return new SoftPipe(text, end, info);
   }

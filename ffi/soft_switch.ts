@@ -11,7 +11,7 @@
  * A receiver has a ring (a lane) for each sender, so every index has one writer and no lock is needed:
  * whoever is killed, the others go on. Packets of one sender stay in order.
  */
-import { type Ring, RING, ringAt } from "./layout.ts";
+import { RING, type Ring, ringAt } from "./layout.ts";
 import { NativePort, openNative, type Port, type PortInfo, RX } from "./port.ts";
 import { SoftAddresses } from "./soft_addresses.ts";
 import { explainSoft, laneBlock, SOFT, switchTxBlock } from "./soft_layout.ts";
@@ -19,7 +19,9 @@ import { copyPacket, copyRun } from "./soft_moves.ts";
 
 const MASK = SOFT.slots - 1;
 const MORE = 0x200000; // NS_MOREFRAG in a slot's length-and-flags word
-const LINK_TAIL = SOFT.link.tail / 4, LINK_HEAD = SOFT.link.head / 4, LINK_LOST = SOFT.link.lost / 8;
+const LINK_TAIL = SOFT.link.tail / 4,
+  LINK_HEAD = SOFT.link.head / 4,
+  LINK_LOST = SOFT.link.lost / 8;
 const REAP_TICKS = 2.5e9; // about a second of the time stamp counter
 
 /** A port of a soft switch: `soft:lab:1`. */

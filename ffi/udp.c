@@ -135,15 +135,15 @@ static int open_socket(struct uspf_port *port, const struct uspf_spec *spec)
 
 /* ---- region ---- */
 
-static struct uspf_ring *lay_ring(struct uspf_port *port, int64_t offset, int64_t buffers, int direction)
+static struct uspf_ring *lay_ring(struct uspf_port *port, int64_t offset, int64_t buffers, int transmit)
 {
 	struct uspf_ring *ring = at(port, offset);
 
 	ring->buf_ofs = buffers - offset;
 	ring->num_slots = UDP_SLOTS;
 	ring->nr_buf_size = UDP_BUFFER_BYTES;
-	ring->dir = (uint16_t)direction;
-	ring->tail = direction == 0 ? UDP_SLOTS - 1 : 0;
+	ring->dir = (uint16_t)transmit;
+	ring->tail = transmit ? UDP_SLOTS - 1 : 0;
 	for (uint32_t i = 0; i < UDP_SLOTS; i++)
 		ring->slot[i].buf_idx = i;
 	return ring;
@@ -185,8 +185,8 @@ static int lay_region(struct uspf_port *port)
 	interface->ni_tx_rings = interface->ni_rx_rings = 1;
 	interface->ring_ofs[0] = UDP_TX_RING;
 	interface->ring_ofs[1] = UDP_RX_RING;
-	lay_ring(port, UDP_TX_RING, UDP_TX_BUFFERS, 0);
-	lay_ring(port, UDP_RX_RING, UDP_RX_BUFFERS, 1);
+	lay_ring(port, UDP_TX_RING, UDP_TX_BUFFERS, 1);
+	lay_ring(port, UDP_RX_RING, UDP_RX_BUFFERS, 0);
 	lay_messages(port);
 	return 0;
 }

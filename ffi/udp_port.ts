@@ -10,7 +10,8 @@
  * from the IPv4 addresses (02:00:a:b:c:d), or of the group (RFC 1112, section 6.4). The UDP checksum is 0,
  * "not computed": the kernel has checked and removed the real one.
  */
-import { type Ring, RING, ringsOfInterface } from "./layout.ts";
+import { formatIPv4 } from "./ipv4_address.ts";
+import { bufferByte, RING, type Ring, ringsOfInterface } from "./layout.ts";
 import { NativePort, openNative, type Port, type PortInfo, RX } from "./port.ts";
 
 const KIND = 3; // USPF_UDP
@@ -22,7 +23,8 @@ const MASK = 1023;
 
 /** Options of a udp port. */
 export interface UdpOptions {
-  address: number[];
+  /** As an unsigned number. */
+  address: number;
   port: number;
   interface: string;
   directions: number;
@@ -50,7 +52,7 @@ export class UdpPort extends NativePort implements Port {
   /** Binds to receive; connects to transmit; opened for both, it sends where each packet's header says. */
   static open(text: string, options: UdpOptions): UdpPort {
     const { address, port, directions } = options;
-    const wire = new DataView(Uint8Array.from(address).buffer).getInt32(0, true);
+    const wire = address << 24 | (address & 0xff00) << 8 | address >>> 8 & 0xff00 | address >>> 24;
     const numbers = [port, wire, SOCKET_BUFFER_BYTES, BUSY_POLL_US, 0];
     const spec = { kind: KIND, directions, numbers, texts: [options.interface] };
     return new UdpPort(text, port, openNative(text, spec, (code) => explain(code, options)));
@@ -85,9 +87,8 @@ export class UdpPort extends NativePort implements Port {
     const total = swap16(28 + size), udp = swap16(8 + size);
     const at = ring.buffersAt + (w[ring.slotsAt + slot * 4] << 9);
     const group = (destination & 0xf0) === 0xe0;
-    const d0 = group ? 0x5e0001 | ((destination & 0x7f00) << 16) : 0x0002 | (destination << 16);
-    w[at] = d0;
-    w[at + 1] = (group ? destination >>> 16 : destination >>> 16) | 0x0002_0000;
+    w[at] = group ? 0x5e0001 | (destination & 0x7f00) << 16 : 0x0002 | destination << 16;
+    w[at + 1] = destination >>> 16 | 0x0002_0000;
     w[at + 2] = source;
     w[at + 3] = 0x00450008;
     w[at + 4] = total;
@@ -106,11 +107,11 @@ export class UdpPort extends NativePort implements Port {
   #prepare(slot: number): void {
     const w = this.#words, ring = this.tx[0], s = ring.slotsAt + slot * 4;
     const at = ring.buffersAt + (w[s] << 9), bytes = ring.bytes, length = w[s + 1] & 0xffff;
-    const ipBytes = (bytes[at * 4 + 14] & 15) * 4, udp = 14 + ipBytes;
+    const packet = bufferByte(ring, s), ipBytes = (bytes[packet + 14] & 15) * 4, udp = 14 + ipBytes;
     w[s + 2] = w[s + 3] = 0;
-    if ((w[at + 3] & 0xf0ffff) !== 0x400008 || bytes[at * 4 + 23] !== 17) return;
+    if ((w[at + 3] & 0xf0ffff) !== 0x400008 || bytes[packet + 23] !== 17) return;
     if (ipBytes < 20 || length < udp + 8) return;
-    const b = at * 4 + udp;
+    const b = packet + udp;
     const udpBytes = bytes[b + 4] << 8 | bytes[b + 5];
     if (udpBytes < 8 || udp + udpBytes > length) return;
     w[s + 1] = udp + udpBytes;
@@ -124,7 +125,7 @@ function swap16(value: number): number {
 }
 
 function explain(code: string, { address, port, directions, interface: name }: UdpOptions) {
-  const where = `${address.join(".")}:${port}`;
+  const where = `${formatIPv4(address)}:${port}`;
   switch (code) {
     case "EADDRINUSE":
       return `the port is taken: end the program that has ${where} ("ss -lunp"), or choose another port`;
@@ -133,7 +134,7 @@ function explain(code: string, { address, port, directions, interface: name }: U
     case "ENODEV":
       return name
         ? `no such interface "${name}", or it takes no multicast: list them with "ip link"`
-        : `no interface for the group ${address.join(".")}: name one, as in "udp:${where}@eth0"`;
+        : `no interface for the group ${formatIPv4(address)}: name one, as in "udp:${where}@eth0"`;
     case "EACCES":
     case "EPERM":
       return directions & RX

@@ -1,0 +1,22 @@
+/**
+ * Purpose: builds a C yardstick as a shared library in a temporary directory and loads it.
+ */
+const FLAGS = ["-std=gnu11", "-O3", "-march=native", "-Wall", "-Wextra", "-fPIC", "-shared"];
+
+/** Compiles `bench/yardstick/<name>.c` and loads `symbols` from it. */
+export function loadYardstick<S extends Deno.ForeignLibraryInterface>(
+  name: string,
+  symbols: S,
+): Deno.DynamicLibrary<S>["symbols"] {
+  const source = new URL(`./yardstick/${name}.c`, import.meta.url).pathname;
+  const directory = Deno.makeTempDirSync({ prefix: "uspf-bench-" });
+  const output = `${directory}/${name}.so`;
+  const args = [...FLAGS, "-o", output, source];
+  const { success, stderr } = new Deno.Command("cc", { args }).outputSync();
+  if (!success) {
+    throw new Error(`Cannot build the yardstick: cc failed:\n${new TextDecoder().decode(stderr)}`);
+  }
+  const library = Deno.dlopen(output, symbols);
+  Deno.removeSync(directory, { recursive: true });
+  return library.symbols;
+}

@@ -1,0 +1,119 @@
+/**
+ * Purpose: a PacketCapture on a thread of its own, as seen from the isolate that consumes its ticks.
+ *
+ * ```text
+ *  this isolate                           capture thread
+ *  start ── port, filter, core ─────────▶ opens, warms up
+ *        ◀───────────────── "ready" ─────
+ *  ticks ◀── ticks, counters (shared memory) ── pumps
+ *  stop ──── a flag in shared memory ───▶ drains, closes, ends
+ * ```
+ */
+import type { TickRing } from "../engine/tick_ring.ts";
+import { libraryPath } from "../ffi/library.ts";
+import type { PacketFilterOptions } from "../filter/packet_filter.ts";
+import { CaptureState } from "./capture_state.ts";
+import type { Wait } from "./pump_loop.ts";
+import type { WorkerNews, WorkerOrders } from "./worker.ts";
+
+/** What to capture, and how. */
+export interface BackgroundCaptureOptions {
+  /** The port's name. */
+  port: string;
+  filter?: PacketFilterOptions;
+  /** Where the ticks go; the capture thread is its only producer. */
+  ticks: TickRing;
+  /** Packets of a ring handled per sync; 256 by default. */
+  burst?: number;
+  /** How to wait where there are no packets; hybrid by default. */
+  wait?: Wait;
+  /** Core that the thread stays on; nothing: anywhere. */
+  core?: number;
+}
+
+/** A capture thread could not start, or died; the message says why. */
+export class CaptureError extends Error {
+  override readonly name = "CaptureError";
+
+  /** `expected`: a port's or a caller's fault, not a bug of ours. */
+  constructor(message: string, readonly expected: boolean, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+/** A capture that runs on its own thread. */
+export class BackgroundCapture {
+  /** What it counts, live. */
+  readonly state: CaptureState;
+  /** What moves the packets, for people. */
+  readonly mode: string;
+  /** The core it started on. */
+  readonly core: number;
+  /** The source of its hot loop; empty where the port has no ring yet. */
+  readonly code: string;
+  /** Resolves when the thread has ended after `stop`; rejects with a CaptureError if it dies. */
+  readonly ended: Promise<void>;
+
+  private constructor(state: CaptureState, ended: Promise<void>, ready: Ready) {
+    this.state = state;
+    this.ended = ended;
+    this.mode = ready.mode;
+    this.core = ready.core;
+    this.code = ready.code;
+  }
+
+  /**
+   * Starts the thread; resolves once its port is open and its loop is warm. The thread has permissions
+   * of its own: the native library, and reading this program.
+   *
+   * @throws {CaptureError} where it cannot start.
+   */
+  static async start(options: BackgroundCaptureOptions): Promise<BackgroundCapture> {
+    const state = new CaptureState();
+    const worker = newWorker();
+    const ready = Promise.withResolvers<Ready>(), ended = Promise.withResolvers<void>();
+    ended.promise.catch(() => {}); // who does not look at it is told by `start`
+    const fail = (error: CaptureError) => {
+      ready.reject(error);
+      ended.reject(error);
+    };
+    worker.onmessage = ({ data }: MessageEvent<WorkerNews>) => {
+      if (data.type === "ready") ready.resolve(data);
+      else if (data.type === "stopped") ended.resolve();
+      else fail(new CaptureError(data.message, data.expected, { cause: data.stack }));
+    };
+    worker.onerror = (event) => {
+      event.preventDefault();
+      fail(
+        new CaptureError(
+          `Cannot go on capturing: the capture thread died: ${event.message}`,
+          false,
+        ),
+      );
+    };
+    worker.postMessage(ordersOf(options, state));
+    return new BackgroundCapture(state, ended.promise, await ready.promise);
+  }
+
+  /** Ends the capture: the rings are drained and the port is closed when it resolves. */
+  stop(): Promise<void> {
+    this.state.stop();
+    return this.ended;
+  }
+}
+
+type Ready = WorkerNews & { type: "ready" };
+
+function newWorker(): Worker {
+  const program = new URL("..", import.meta.url).pathname;
+  return new Worker(import.meta.resolve("./worker.ts"), {
+    type: "module",
+    name: "capture",
+    deno: { permissions: { ffi: [libraryPath()], read: [program] } },
+  });
+}
+
+function ordersOf(options: BackgroundCaptureOptions, state: CaptureState): WorkerOrders {
+  const { port, filter = {}, burst = 256, wait = "hybrid", core, ticks } = options;
+  return { port, filter, burst, wait, core, ticks: ticks.buffer, state: state.buffer };
+}

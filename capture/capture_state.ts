@@ -1,0 +1,125 @@
+/**
+ * Purpose: what the capture thread shows to the main isolate while it runs, and how it is told to stop:
+ * one SharedArrayBuffer.
+ *
+ * ```text
+ *  byte 0         64          64 + 8 × COUNTERS
+ *  │ control      │ counters  │ service time histogram │
+ *    stop, phase    f64 each    f64 each, in TSC ticks a packet
+ * ```
+ * Counters are written once a burst, by the capture thread alone; read live they may be a burst apart.
+ */
+import { MALFORMED, REJECTED, VERDICT, VERDICTS } from "../filter/verdict.ts";
+import { Histogram, HISTOGRAM_LENGTH } from "./histogram.ts";
+
+const CONTROL_BYTES = 64;
+const STOP = 0;
+
+/** Indices of the counters; the verdicts stand before them. */
+export const COUNTER = {
+  received: VERDICTS,
+  bytes: VERDICTS + 1,
+  delivered: VERDICTS + 2,
+  dropped: VERDICTS + 3,
+  /** -1: the port cannot know. */
+  lost: VERDICTS + 4,
+  syncs: VERDICTS + 5,
+  emptySyncs: VERDICTS + 6,
+  bursts: VERDICTS + 7,
+  burstMax: VERDICTS + 8,
+  occupancySum: VERDICTS + 9,
+  occupancyMax: VERDICTS + 10,
+  cpuNs: VERDICTS + 11,
+} as const;
+
+const COUNTERS = VERDICTS + 12;
+const BYTES = CONTROL_BYTES + 8 * (COUNTERS + HISTOGRAM_LENGTH);
+
+/** Counts by cause. */
+export type Causes<Names extends readonly string[]> = Record<Names[number], number>;
+
+/** The counters by name. */
+export interface CaptureCounts {
+  received: number;
+  bytes: number;
+  accepted: number;
+  rejected: number;
+  malformed: number;
+  delivered: number;
+  dropped: number;
+  lost: number | null;
+  syncs: number;
+  emptySyncs: number;
+  bursts: number;
+  burstMax: number;
+  occupancySum: number;
+  occupancyMax: number;
+  /** CPU time of the capture thread in ns. */
+  cpuNs: number;
+  rejectedBy: Causes<typeof REJECTED>;
+  malformedBy: Causes<typeof MALFORMED>;
+}
+
+/** The state of one capture, over shared memory. */
+export class CaptureState {
+  readonly buffer: SharedArrayBuffer;
+  /** Verdicts and COUNTERs. */
+  readonly counters: Float64Array;
+  /** TSC ticks a packet, of each burst. */
+  readonly service: Histogram;
+  readonly #control: Int32Array;
+
+  /** New, or over the buffer of another isolate's. */
+  constructor(buffer = new SharedArrayBuffer(BYTES)) {
+    this.buffer = buffer;
+    this.#control = new Int32Array(buffer, 0, CONTROL_BYTES / 4);
+    this.counters = new Float64Array(buffer, CONTROL_BYTES, COUNTERS);
+    this.service = new Histogram(
+      new Float64Array(buffer, CONTROL_BYTES + 8 * COUNTERS, HISTOGRAM_LENGTH),
+    );
+  }
+
+  /** Asks the capture thread to drain its rings and end. */
+  stop(): void {
+    Atomics.store(this.#control, STOP, 1);
+  }
+
+  /** Whether the capture thread shall end. */
+  get stopping(): boolean {
+    return Atomics.load(this.#control, STOP) !== 0;
+  }
+
+  /** Back to zero: after warming up. */
+  clear(): void {
+    this.counters.fill(0);
+    this.service.memory.fill(0);
+  }
+
+  /** The counters by name. */
+  read(): CaptureCounts {
+    const c = this.counters;
+    const causes = <N extends readonly (keyof typeof VERDICT)[]>(names: N) =>
+      Object.fromEntries(names.map((name) => [name, c[VERDICT[name]]])) as Causes<N>;
+    const sum = (names: readonly (keyof typeof VERDICT)[]) =>
+      names.reduce((total, name) => total + c[VERDICT[name]], 0);
+    return {
+      received: c[COUNTER.received],
+      bytes: c[COUNTER.bytes],
+      accepted: c[VERDICT.accepted],
+      rejected: sum(REJECTED),
+      malformed: sum(MALFORMED),
+      delivered: c[COUNTER.delivered],
+      dropped: c[COUNTER.dropped],
+      lost: c[COUNTER.lost] < 0 ? null : c[COUNTER.lost],
+      syncs: c[COUNTER.syncs],
+      emptySyncs: c[COUNTER.emptySyncs],
+      bursts: c[COUNTER.bursts],
+      burstMax: c[COUNTER.burstMax],
+      occupancySum: c[COUNTER.occupancySum],
+      occupancyMax: c[COUNTER.occupancyMax],
+      cpuNs: c[COUNTER.cpuNs],
+      rejectedBy: causes(REJECTED),
+      malformedBy: causes(MALFORMED),
+    };
+  }
+}

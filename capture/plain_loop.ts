@@ -1,0 +1,97 @@
+/**
+ * Purpose: the packet loop as one would write it: the oracle of the compiled one, which must give the
+ * same ticks and the same tally for any input.
+ */
+import { bufferByte, MORE_FRAGMENTS, type Ring, SLOT_WORDS } from "../ffi/layout.ts";
+import type { PacketFilter } from "../filter/packet_filter.ts";
+import { VERDICT } from "../filter/verdict.ts";
+import { TALLY_BYTES, TALLY_PIECES } from "./tally.ts";
+import { decodeTick } from "./tick_decoder.ts";
+
+/** Handles one packet that lies in one slot; returns 1 where it left a tick at `position`, else 0. */
+export function takePacket(
+  filter: PacketFilter,
+  bytes: Uint8Array,
+  at: number,
+  length: number,
+  out: Int32Array,
+  position: number,
+  mask: number,
+  tally: Int32Array,
+): number {
+  tally[TALLY_BYTES] += length;
+  const payloadAt = filter.judge(bytes, at, length);
+  if (payloadAt <= 0) {
+    tally[-payloadAt]++;
+    return 0;
+  }
+  if (!decodeTick(bytes, at + payloadAt, out, position, mask)) {
+    tally[VERDICT.badTick]++;
+    return 0;
+  }
+  tally[VERDICT.accepted]++;
+  return 1;
+}
+
+/**
+ * Handles the slots from `head` on, `count` at most, of a receive ring. Ticks go to `out` from
+ * `position` on: there is room for `count`. Returns the slots used; it stops before a packet that goes on
+ * beyond one slot, for `takeSplit`.
+ */
+export function plainLoop(
+  filter: PacketFilter,
+  ring: Ring,
+  head: number,
+  count: number,
+  out: Int32Array,
+  position: number,
+  mask: number,
+  tally: Int32Array,
+): number {
+  for (let i = 0; i < count; i++) {
+    if (goesOn(ring, head + i)) return i;
+    const { at, length } = packetAt(ring, head + i);
+    position += takePacket(filter, ring.bytes, at, length, out, position, mask, tally);
+  }
+  return count;
+}
+
+/**
+ * Handles the packet over several slots that begins at `head`, of which `ready` are there. Market data is
+ * never so large: it is malformed. Returns its slots; 0 where its end has not arrived yet, unless the ring
+ * is full, for then it never will.
+ */
+export function takeSplit(ring: Ring, head: number, ready: number, tally: Int32Array): number {
+  let slots = 1;
+  while (slots <= ready && goesOn(ring, head + slots - 1)) slots++;
+  if (slots > ready) {
+    if (ready < ring.slotCount - 1) return 0;
+    slots = ready;
+  }
+  for (let i = 0; i < slots; i++) tally[TALLY_BYTES] += packetAt(ring, head + i).length;
+  tally[VERDICT.split]++;
+  tally[TALLY_PIECES] += slots - 1;
+  return slots;
+}
+
+function goesOn(ring: Ring, slot: number): boolean {
+  const word = ring.slotsAt + (slot % ring.slotCount) * SLOT_WORDS + 1;
+  return (ring.words[word] >>> 16 & MORE_FRAGMENTS) !== 0;
+}
+
+/** Where a slot's packet lies; where the port says a length that its buffer can't hold, it ends with the buffer. */
+function packetAt(ring: Ring, slot: number): { at: number; length: number } {
+  const word = ring.slotsAt + (slot % ring.slotCount) * SLOT_WORDS;
+  const { words, bufferBytes } = ring;
+  const offset = ring.hasOffsets ? words[word + 2] & offsetMask(ring) : 0;
+  const length = words[word + 1] & 0xffff;
+  return {
+    at: bufferByte(ring, word) + offset,
+    length: Math.max(0, Math.min(length, bufferBytes - offset)),
+  };
+}
+
+/** netmap's offset mask, of which the low half is enough: a buffer is smaller than 4 GiB. */
+export function offsetMask(ring: Ring): number {
+  return ring.words[ring.at + 14];
+}

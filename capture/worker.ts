@@ -1,0 +1,67 @@
+/**
+ * Purpose: the capture thread. It opens the port, warms the loop up, says "ready", and pumps until the
+ * shared state says stop. It hears nothing else meanwhile: its event loop stands still.
+ */
+import { TickRing } from "../engine/tick_ring.ts";
+import { currentCore, pinToCore } from "../ffi/host.ts";
+import { openPort } from "../ffi/open_port.ts";
+import { RX, TX } from "../ffi/port.ts";
+import { PortError } from "../ffi/port_error.ts";
+import { PacketFilter, type PacketFilterOptions } from "../filter/packet_filter.ts";
+import { CaptureState } from "./capture_state.ts";
+import { PacketCapture } from "./packet_capture.ts";
+import { pumpUntilStopped, type Wait } from "./pump_loop.ts";
+
+/** What the worker is told. */
+export interface WorkerOrders {
+  port: string;
+  filter: PacketFilterOptions;
+  burst: number;
+  wait: Wait;
+  /** Core to stay on; nothing: anywhere. */
+  core?: number;
+  ticks: SharedArrayBuffer;
+  state: SharedArrayBuffer;
+}
+
+/** What the worker says. */
+export type WorkerNews =
+  | { type: "ready"; mode: string; core: number; code: string }
+  | { type: "stopped" }
+  | { type: "failed"; message: string; expected: boolean; stack?: string };
+
+function work(orders: WorkerOrders, tell: (news: WorkerNews) => void): void {
+  if (orders.core !== undefined) pinToCore(orders.core);
+  // Receiving only; the transmit rings are there all the same, and warmUp borrows their free slots.
+  const port = openPort(orders.port, orders.port.startsWith("udp:") ? RX : RX | TX);
+  const state = new CaptureState(orders.state);
+  const capture = new PacketCapture({
+    port,
+    filter: new PacketFilter(orders.filter),
+    ticks: TickRing.attach(orders.ticks),
+    burst: orders.burst,
+    state,
+  });
+  try {
+    capture.warmUp();
+    const code = port.rx.length > 0 ? capture.code(port.rx[0]) : "";
+    tell({ type: "ready", mode: port.mode, core: currentCore(), code });
+    pumpUntilStopped(capture, state, orders.wait);
+  } finally {
+    port.close();
+  }
+}
+
+addEventListener("message", ({ data }: MessageEvent<WorkerOrders>) => {
+  const tell = (news: WorkerNews) => postMessage(news);
+  try {
+    work(data, tell);
+    tell({ type: "stopped" });
+  } catch (error) {
+    const { message, stack } = error as Error;
+    const expected = error instanceof PortError || error instanceof TypeError ||
+      error instanceof RangeError;
+    tell({ type: "failed", message, expected, stack });
+  }
+  close();
+});

@@ -1,0 +1,69 @@
+/**
+ * Purpose: what a thread asks of its machine: cores, clocks, sleep.
+ */
+import { loadLibrary } from "./library.ts";
+import { errnoName, PortError } from "./port_error.ts";
+
+const MAX_CORES = 1024;
+
+/** The cores that this thread may run on, by number. */
+export function allowedCores(): number[] {
+  const allowed = new Uint8Array(MAX_CORES);
+  loadLibrary().uspf_cores(allowed, MAX_CORES);
+  return [...allowed.keys()].filter((core) => allowed[core] === 1);
+}
+
+/**
+ * Keeps this thread on a core. Helper threads of the runtime stay where they are.
+ *
+ * @throws {PortError} for a core that does not exist, or is not ours to use.
+ */
+export function pinToCore(core: number): void {
+  const result = loadLibrary().uspf_pin(core);
+  if (result < 0) {
+    const code = errnoName(result);
+    const cores = allowedCores().join(", ");
+    throw new PortError(
+      `Cannot pin to core ${core}: no such core here: choose one of ${cores}`,
+      code,
+    );
+  }
+}
+
+/** The core that this thread runs on now. */
+export function currentCore(): number {
+  return loadLibrary().uspf_core();
+}
+
+/** The time stamp counter. */
+export function tsc(): number {
+  return loadLibrary().uspf_tsc();
+}
+
+/** Ticks of the time stamp counter in a second; measured on the first call, which takes 20 ms. */
+export function tscHz(): number {
+  hz ??= loadLibrary().uspf_tsc_hz();
+  return hz;
+}
+
+let hz: number | undefined;
+
+/** CLOCK_MONOTONIC in ns. */
+export function nowNs(): number {
+  return loadLibrary().uspf_now_ns();
+}
+
+/** CPU time of this thread in ns. */
+export function threadCpuNs(): number {
+  return loadLibrary().uspf_thread_cpu_ns();
+}
+
+/** How often the scheduler has taken this thread off its core, willing or not. */
+export function contextSwitches(): number {
+  return loadLibrary().uspf_switches();
+}
+
+/** Sleeps this thread for `ns`. */
+export function sleepNs(ns: number): void {
+  loadLibrary().uspf_sleep_ns(ns);
+}

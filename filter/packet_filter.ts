@@ -1,0 +1,119 @@
+/**
+ * Purpose: which packets are wanted: IPv4 and UDP, to an address and a port or any, with a payload of
+ * an exact size.
+ *
+ * ```text
+ *  0          12   14                    l4        l4+8
+ *  │ Ethernet │type│ IPv4, IHL × 4 bytes │ UDP 8   │ payload │ padding
+ *              (802.1Q and 802.1ad tags, two at most, are stepped over)
+ * ```
+ * The order of the questions decides the verdict where several would fit: Ethernet type; IPv4 header
+ * (RFC 791); protocol; fragment; total length; UDP length (RFC 768); address; port; payload size.
+ * Checksums are not verified: the NIC does that, and other programs' offloads leave them unset.
+ */
+import { type FastPath, fastPath } from "./fast_path.ts";
+import { VERDICT } from "./verdict.ts";
+
+const ETHERNET_BYTES = 14, IPV4_BYTES = 20, UDP_BYTES = 8;
+const TYPE_IPV4 = 0x0800, TYPE_VLAN = 0x8100, TYPE_QINQ = 0x88a8, MAX_TAGS = 2;
+const PROTOCOL_UDP = 17;
+
+/** What a PacketFilter wants. */
+export interface PacketFilterOptions {
+  /** UDP destination port, 1 to 65535; 0 or nothing: any. */
+  destinationPort?: number;
+  /** IPv4 destination address as an unsigned number, 10.0.0.1 is 0x0a000001; nothing: any. */
+  destinationAddress?: number;
+  /** Exact size of the UDP payload in bytes, 0 to 1472; 14, a tick, by default. */
+  payloadBytes?: number;
+}
+
+/** Decides which packets are kept. */
+export class PacketFilter {
+  readonly destinationPort: number;
+  /** Of the address, the bytes as they lie in memory, as one int32; used where `hasAddress`. */
+  readonly addressWord: number;
+  readonly hasAddress: boolean;
+  readonly payloadBytes: number;
+
+  /** @throws {RangeError} for a port, an address or a size out of range. */
+  constructor(options: PacketFilterOptions = {}) {
+    const { destinationPort = 0, destinationAddress, payloadBytes = 14 } = options;
+    checkRange("destination port", destinationPort, 0, 65535);
+    checkRange("payload size", payloadBytes, 0, 1472);
+    checkRange("destination address", destinationAddress ?? 0, 0, 0xffffffff);
+    this.destinationPort = destinationPort;
+    this.payloadBytes = payloadBytes;
+    this.hasAddress = destinationAddress !== undefined;
+    this.addressWord = this.hasAddress ? swap32(destinationAddress!) : 0;
+  }
+
+  /**
+   * Judges the packet at `bytes[at .. at + length)` and reads nothing beyond. Returns where its payload
+   * begins, counted from `at`, or minus the verdict.
+   */
+  judge(bytes: Uint8Array, at: number, length: number): number {
+    if (length < ETHERNET_BYTES) return -VERDICT.truncated;
+    let ip = ETHERNET_BYTES, type = be16(bytes, at + 12);
+    for (let tags = 0; tags < MAX_TAGS && (type === TYPE_VLAN || type === TYPE_QINQ); tags++) {
+      if (length < ip + 4) return -VERDICT.truncated;
+      type = be16(bytes, at + ip + 2);
+      ip += 4;
+    }
+    if (type !== TYPE_IPV4) return -VERDICT.notIpv4;
+    return this.#judgeIpv4(bytes, at, ip, length);
+  }
+
+  #judgeIpv4(bytes: Uint8Array, at: number, ip: number, length: number): number {
+    if (length < ip + IPV4_BYTES) return -VERDICT.truncated;
+    const headerBytes = (bytes[at + ip] & 15) * 4;
+    const totalBytes = be16(bytes, at + ip + 2);
+    if (bytes[at + ip] >> 4 !== 4 || headerBytes < IPV4_BYTES || totalBytes < headerBytes) {
+      return -VERDICT.badHeader;
+    }
+    if (length < ip + headerBytes) return -VERDICT.truncated;
+    if (bytes[at + ip + 9] !== PROTOCOL_UDP) return -VERDICT.notUdp;
+    // More fragments to come, or not the first one.
+    if ((be16(bytes, at + ip + 6) & 0x3fff) !== 0) return -VERDICT.fragment;
+    if (length < ip + totalBytes) return -VERDICT.truncated;
+    const room = totalBytes - headerBytes;
+    return this.#judgeUdp(bytes, at, ip, ip + headerBytes, room);
+  }
+
+  #judgeUdp(bytes: Uint8Array, at: number, ip: number, udp: number, room: number): number {
+    if (room < UDP_BYTES) return -VERDICT.badUdpLength;
+    const udpBytes = be16(bytes, at + udp + 4);
+    if (udpBytes < UDP_BYTES || udpBytes > room) return -VERDICT.badUdpLength;
+    if (this.hasAddress && le32(bytes, at + ip + 16) !== this.addressWord) return -VERDICT.address;
+    if (this.destinationPort !== 0 && be16(bytes, at + udp + 2) !== this.destinationPort) {
+      return -VERDICT.port;
+    }
+    if (udpBytes - UDP_BYTES !== this.payloadBytes) return -VERDICT.length;
+    return udp + UDP_BYTES;
+  }
+
+  /** The same decision for plain packets, as source for the hot loop. */
+  fastPath(): FastPath {
+    return fastPath(this);
+  }
+}
+
+function be16(bytes: Uint8Array, at: number): number {
+  return bytes[at] << 8 | bytes[at + 1];
+}
+
+function le32(bytes: Uint8Array, at: number): number {
+  return bytes[at] | bytes[at + 1] << 8 | bytes[at + 2] << 16 | bytes[at + 3] << 24;
+}
+
+function swap32(value: number): number {
+  return value << 24 | (value & 0xff00) << 8 | value >>> 8 & 0xff00 | value >>> 24;
+}
+
+function checkRange(what: string, value: number, low: number, high: number): void {
+  if (!Number.isInteger(value) || value < low || value > high) {
+    throw new RangeError(
+      `Cannot make a packet filter: ${what} is ${value}: give a whole number from ${low} to ${high}`,
+    );
+  }
+}
