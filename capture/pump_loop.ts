@@ -20,9 +20,9 @@ export type Wait = typeof WAITS[number];
 const HYBRID_SPIN_S = 100e-6;
 const SLEEP_US = 50_000; // also bounds how late a stop is seen
 const REPORT_S = 0.1;
-const DRAIN_S = 0.1;
+const DRAIN_S = 0.05;
 
-/** Runs until `state.stop()`; then drains what is in the rings, for 100 ms at most. */
+/** Runs until `state.stop()`; then drains what is in the rings, for 50 ms at most. */
 export function pumpUntilStopped(capture: PacketCapture, state: CaptureState, wait: Wait): void {
   const hz = tscHz(), spinTicks = wait === "hybrid" ? HYBRID_SPIN_S * hz : 0;
   const { port } = capture;

@@ -18,7 +18,6 @@ const KIND = 3; // USPF_UDP
 const SOCKET_BUFFER_BYTES = 64 * 1024 * 1024;
 const BUSY_POLL_US = 50;
 const ARRIVALS = 4096 + 2 * 20480; // UDP_ARRIVALS in udp.h
-const HEADROOM = 42;
 const MASK = 1023;
 
 /** Options of a udp port. */

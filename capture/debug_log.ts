@@ -1,0 +1,51 @@
+/**
+ * Purpose: what every stage did in the last second, for USPF_DEBUG=1. It reads the counters that the
+ * stages keep anyway: nothing is added to the hot path.
+ */
+import { ConsoleHandler, getLogger, setup } from "@std/log";
+import type { TickRing } from "../engine/tick_ring.ts";
+import type { Statistics } from "./statistics.ts";
+
+/** Logs the differences between sets of statistics. */
+export class DebugLog {
+  readonly #capture = getLogger("capture");
+  readonly #filter = getLogger("filter");
+  readonly #ring = getLogger("ring");
+  readonly #engine = getLogger("engine");
+  #last: Statistics | undefined;
+
+  constructor(readonly ticks: TickRing) {
+    setup({
+      handlers: { console: new ConsoleHandler("DEBUG") },
+      loggers: { default: { level: "DEBUG", handlers: ["console"] } },
+    });
+  }
+
+  /** Logs what happened since the call before. */
+  log(s: Statistics): void {
+    const since = (field: (s: Statistics) => number) =>
+      field(s) - (this.#last ? field(this.#last) : 0);
+    this.#capture.debug(
+      `${since((s) => s.syncs)} syncs, ${since((s) => s.emptySyncs)} empty, ` +
+        `${since((s) => s.received)} packets, bursts of ${s.burst.mean.toFixed(1)} on average`,
+    );
+    const causes = { ...s.rejectedBy, ...s.malformedBy } as Record<string, number>;
+    const before = { ...this.#last?.rejectedBy, ...this.#last?.malformedBy } as Record<
+      string,
+      number
+    >;
+    const verdicts = Object.entries(causes)
+      .map(([name, count]) => [name, count - (before[name] ?? 0)] as const)
+      .filter(([, count]) => count > 0).map(([name, count]) => `, ${name} ${count}`);
+    this.#filter.debug(`accepted ${since((s) => s.accepted)}${verdicts.join("")}`);
+    this.#ring.debug(
+      `${this.ticks.waiting} of ${this.ticks.capacity} ticks waiting, ` +
+        `backpressure dropped ${since((s) => s.dropped)}`,
+    );
+    this.#engine.debug(
+      `${since((s) => s.consumed)} ticks, ${since((s) => s.engine.orders)} orders, ` +
+        `profit ${s.engine.profit.toFixed(2)}`,
+    );
+    this.#last = s;
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * Purpose: `deno task capture`: parse, start the capture thread, run the engine, report.
+ */
+import { MeanReversion } from "../engine/mean_reversion.ts";
+import { TickRing } from "../engine/tick_ring.ts";
+import { TradingEngine } from "../engine/trading_engine.ts";
+import { allowedCores, pinToCore, tscHz } from "../ffi/host.ts";
+import { libraryPath } from "../ffi/library.ts";
+import { runCommand } from "../ffi/usage.ts";
+import { VERSION } from "../ffi/version.ts";
+import { BackgroundCapture } from "./background_capture.ts";
+import { CAPTURE_HELP, type CaptureOptions, parseCaptureOptions } from "./capture_options.ts";
+import { DebugLog } from "./debug_log.ts";
+import { type DemoSender, startDemoSender } from "./demo_sender.ts";
+import { drainEngine, runEngine } from "./engine_loop.ts";
+import { collect, liveLine, type Statistics, summary } from "./statistics.ts";
+
+const INTERVAL_MS = 1000;
+
+async function main(): Promise<number> {
+  const options = parseCaptureOptions(Deno.args);
+  if (options.help || options.version) {
+    console.log(options.help ? CAPTURE_HELP : `uspf ${VERSION}`);
+    return 0;
+  }
+  const debug = Deno.env.get("USPF_DEBUG") === "1";
+  const ticks = TickRing.create(options.ringSize);
+  const engine = new TradingEngine(ticks, (market) => new MeanReversion(market));
+  const nsPerTick = 1e9 / tscHz();
+  const demo = options.port === "";
+  const network = `demo_${Deno.pid}`;
+  const port = demo ? `soft:${network}:capture` : options.port;
+  const core = options.core ?? allowedCores().at(-1)!;
+  if (options.engineCore !== undefined) pinToCore(options.engineCore);
+  const capture = await BackgroundCapture.start({ ...options, port, core, ticks, filter: options });
+  const sender = demo ? await startDemoSender(`soft:${network}:sender`) : undefined;
+  await giveUpPermissions();
+  announce(options, port, capture, sender);
+  const run = {
+    options,
+    capture,
+    engine,
+    ticks,
+    nsPerTick,
+    debug: debug ? new DebugLog(ticks) : undefined,
+  };
+  return await runUntilStopped(run, sender);
+}
+
+interface Run {
+  options: CaptureOptions;
+  capture: BackgroundCapture;
+  engine: TradingEngine;
+  ticks: TickRing;
+  nsPerTick: number;
+  debug?: DebugLog;
+}
+
+/** The threads have theirs; this one only reads shared memory from here on. */
+async function giveUpPermissions(): Promise<void> {
+  await Deno.permissions.revoke({ name: "ffi", path: libraryPath() });
+  await Deno.permissions.revoke({ name: "ffi" });
+  await Deno.permissions.revoke({ name: "read" });
+  await Deno.permissions.revoke({ name: "env" });
+}
+
+function announce(
+  options: CaptureOptions,
+  port: string,
+  capture: BackgroundCapture,
+  sender: DemoSender | undefined,
+): void {
+  if (options.printCode) console.log(capture.code);
+  if (options.quiet || options.json) return;
+  const until = options.seconds > 0 ? ` for ${options.seconds} s` : " until stopped";
+  const from = sender
+    ? `the built-in soft switch, with a built-in sender of ${sender.rateHz} packets a second`
+    : `${port} (${capture.mode})`;
+  console.log(`capturing from ${from}${until}; capture thread on core ${capture.core}`);
+}
+
+async function runUntilStopped(run: Run, sender: DemoSender | undefined): Promise<number> {
+  const { options, capture, engine, ticks } = run;
+  const started = performance.now();
+  let running = true, failure: unknown;
+  const stop = () => {
+    running = false;
+  };
+  capture.ended.catch((error) => {
+    failure = error;
+    stop();
+  });
+  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, stop);
+  const reporter = new Reporter(run, started);
+  const timer = setInterval(() => reporter.live(), INTERVAL_MS);
+  const limit = options.seconds > 0 ? setTimeout(stop, options.seconds * 1000) : undefined;
+  await runEngine(engine, ticks, options.wait, () => running);
+  clearInterval(timer);
+  clearTimeout(limit);
+  // The engine goes on while the rings are drained, so that nothing is dropped for want of room.
+  let ended = false;
+  const ending = stopThreads(capture, sender).finally(() => ended = true);
+  await runEngine(engine, ticks, "poll", () => !ended);
+  await ending;
+  drainEngine(engine);
+  reporter.final();
+  engine.close();
+  if (failure !== undefined) throw failure;
+  return 0;
+}
+
+/** The sender first: what it sent is then captured. */
+async function stopThreads(capture: BackgroundCapture, sender?: DemoSender): Promise<void> {
+  await sender?.stop();
+  await capture.stop().catch(() => {}); // a failure has been noted already
+}
+
+/** Prints statistics while running and at the end. */
+class Reporter {
+  #last = { elapsedNs: 0, received: 0, bytes: 0 };
+
+  constructor(readonly run: Run, readonly started: number) {}
+
+  live(): void {
+    const { options, debug } = this.run, s = this.#collect(false);
+    if (options.json) console.log(JSON.stringify(s));
+    else if (!options.quiet) console.log(liveLine(s));
+    debug?.log(s);
+    this.#last = s;
+  }
+
+  final(): void {
+    this.#last = { elapsedNs: 0, received: 0, bytes: 0 };
+    const s = this.#collect(true);
+    console.log(this.run.options.json ? JSON.stringify(s) : summary(s));
+    this.run.debug?.log(s);
+  }
+
+  #collect(final: boolean): Statistics {
+    const { capture, engine, nsPerTick } = this.run;
+    const elapsedNs = (performance.now() - this.started) * 1e6;
+    const { elapsedNs: sinceNs, received: sinceReceived, bytes: sinceBytes } = this.#last;
+    const interval = { elapsedNs, sinceNs, sinceReceived, sinceBytes };
+    return collect(capture.state, engine.stats(), nsPerTick, interval, final);
+  }
+}
+
+await runCommand(main);

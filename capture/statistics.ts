@@ -1,0 +1,132 @@
+/**
+ * Purpose: one set of statistics, as an object for `--json` and as text for people.
+ */
+import type { EngineStats } from "../engine/trading_engine.ts";
+import type { CaptureCounts, CaptureState } from "./capture_state.ts";
+
+/** What `--json` prints; see the README for every field. */
+export interface Statistics extends
+  Pick<
+    CaptureCounts,
+    | "received"
+    | "bytes"
+    | "accepted"
+    | "rejected"
+    | "malformed"
+    | "delivered"
+    | "dropped"
+    | "lost"
+    | "rejectedBy"
+    | "malformedBy"
+    | "syncs"
+    | "emptySyncs"
+  > {
+  consumed: number;
+  /** Packets a second and Gbit/s: of the last second, in the final object of the whole run. */
+  pps: number;
+  gbps: number;
+  elapsedNs: number;
+  ring: { occupancyMean: number; occupancyMax: number };
+  burst: { mean: number; max: number };
+  serviceNs: { mean: number; p50: number; p99: number; p999: number; max: number };
+  /** CPU time of the capture thread. */
+  cpuNs: number;
+  engine: EngineStats;
+  final: boolean;
+}
+
+/** What the rates of a set of statistics are over. */
+export interface Interval {
+  elapsedNs: number;
+  /** Packets, bytes and time at its begin. */
+  sinceReceived: number;
+  sinceBytes: number;
+  sinceNs: number;
+}
+
+/** Collects the statistics of a capture and its engine; `nsPerTick` is the time stamp counter's. */
+export function collect(
+  state: CaptureState,
+  engine: EngineStats,
+  nsPerTick: number,
+  interval: Interval,
+  final: boolean,
+): Statistics {
+  const { bursts, burstMax, occupancySum, occupancyMax, ...counts } = state.read();
+  const seconds = (interval.elapsedNs - interval.sinceNs) / 1e9;
+  return {
+    ...counts,
+    consumed: engine.consumed,
+    pps: (counts.received - interval.sinceReceived) / seconds,
+    gbps: (counts.bytes - interval.sinceBytes) * 8 / seconds / 1e9,
+    elapsedNs: interval.elapsedNs,
+    ring: { occupancyMean: ratio(occupancySum, counts.syncs), occupancyMax },
+    burst: { mean: ratio(counts.received, bursts), max: burstMax },
+    serviceNs: state.service.distribution(nsPerTick),
+    engine,
+    final,
+  };
+}
+
+/** One line, for once a second. */
+export function liveLine(s: Statistics): string {
+  const parts = [
+    `${(s.elapsedNs / 1e9).toFixed(0).padStart(4)} s`,
+    `${mega(s.pps)} Mpps`,
+    `${s.gbps.toFixed(3)} Gbit/s`,
+    `received ${s.received}`,
+    `rejected ${s.rejected}`,
+    `malformed ${s.malformed}`,
+    `dropped ${s.dropped}`,
+    `lost ${s.lost ?? "unknown"}`,
+    `ticks ${s.consumed}`,
+    `orders ${s.engine.orders}`,
+    `profit ${s.engine.profit.toFixed(2)}`,
+  ];
+  return parts.join("  ");
+}
+
+/** The summary at the end. */
+export function summary(s: Statistics): string {
+  const { serviceNs: t, engine: e } = s;
+  const ns = (value: number) => value.toFixed(1);
+  return [
+    `received   ${s.received} packets, ${s.bytes} bytes in ${(s.elapsedNs / 1e9).toFixed(3)} s: ` +
+    `${mega(s.pps)} Mpps, ${s.gbps.toFixed(3)} Gbit/s`,
+    `  accepted   ${s.accepted}`,
+    `  rejected   ${s.rejected}${causes(s.rejectedBy)}`,
+    `  malformed  ${s.malformed}${causes(s.malformedBy)}`,
+    `accepted   ${s.accepted} = ${s.delivered} delivered + ${s.dropped} dropped (tick ring full)`,
+    `delivered  ${s.delivered} = ${s.consumed} consumed + ${s.delivered - s.consumed} waiting`,
+    `lost       ${s.lost ?? "unknown"}${
+      s.lost === null ? " (this port cannot count it)" : " by the port, before us"
+    }`,
+    `ring       ${
+      s.ring.occupancyMean.toFixed(1)
+    } packets ready at a sync on average, ${s.ring.occupancyMax} at most`,
+    `bursts     ${s.burst.mean.toFixed(1)} packets on average, ${s.burst.max} at most; ` +
+    `${s.syncs} syncs, ${s.emptySyncs} of them empty`,
+    `service    ${ns(t.mean)} ns a packet on average; p50 ${ns(t.p50)}, p99 ${ns(t.p99)}, ` +
+    `p99.9 ${ns(t.p999)} (per burst, sync included, by the time stamp counter)`,
+    `engine     ${e.consumed} ticks of ${e.instruments} instruments; ${e.orders} orders, ` +
+    `${e.filled} filled, ${e.rejected} rejected${causes(e.rejectedBy)}`,
+    `profit     ${e.profit.toFixed(2)} = cash ${e.cash.toFixed(2)} + positions at the mid ${
+      e.positionValue.toFixed(2)
+    }`,
+  ].join("\n");
+}
+
+function causes(by: Record<string, number> | object): string {
+  const some = Object.entries(by).filter(([, count]) => count > 0);
+  return some.length === 0
+    ? ""
+    : ` (${some.map(([name, count]) => `${name} ${count}`).join(", ")})`;
+}
+
+function mega(pps: number): string {
+  return (pps / 1e6).toFixed(3);
+}
+
+function ratio(a: number, b: number): number {
+  return b === 0 ? 0 : a / b;
+}

@@ -1,0 +1,74 @@
+/**
+ * Purpose: what the commands share: checked options, errors in one line, and an event loop that turns.
+ */
+import { setImmediate } from "node:timers";
+import { PortError } from "./port_error.ts";
+
+/** A mistake in the arguments of a command: one line, and exit code 2. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/**
+ * The value of a numeric option.
+ *
+ * @throws {UsageError} for what is no number, or out of range.
+ */
+export function numberOption(
+  flag: string,
+  value: unknown,
+  { low, high, whole = true }: { low: number; high: number; whole?: boolean },
+): number {
+  const text = String(value), number = Number(text);
+  const valid = text.trim() !== "" && (whole ? Number.isInteger(number) : Number.isFinite(number));
+  if (!valid || number < low || number > high) {
+    const kind = whole ? "a whole number" : "a number";
+    throw new UsageError(
+      `Cannot use ${flag} "${text}": out of range: give ${kind} from ${low} to ${high}`,
+    );
+  }
+  return number;
+}
+
+/** Refuses options and words that a command does not know. */
+export function refuseUnknown(words: (string | number)[], unknown: string[]): void {
+  const first = unknown[0] ?? words[0];
+  if (first === undefined) return;
+  throw new UsageError(`Cannot use "${first}": no such option: see --help`);
+}
+
+/** Turns a parser's complaint about a port name or an address into a usage error. */
+export function asUsage<T>(parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof RangeError) {
+      throw new UsageError(error.message);
+    }
+    throw error;
+  }
+}
+
+/** Runs a command: an expected failure is one line and exit code 1, a usage error 2, a bug keeps its stack. */
+export async function runCommand(command: () => Promise<number>): Promise<never> {
+  let code = 1;
+  try {
+    code = await command();
+  } catch (error) {
+    if (error instanceof UsageError) code = 2;
+    if (error instanceof UsageError || isExpected(error)) console.error((error as Error).message);
+    else console.error(error);
+  }
+  Deno.exit(code);
+}
+
+function isExpected(error: unknown): boolean {
+  if (error instanceof PortError) return true;
+  if (error instanceof Error && "expected" in error) return error.expected === true;
+  return error instanceof Error && /^Cannot (load|use) "/.test(error.message);
+}
+
+/** Lets the event loop turn once: signals, timers, messages. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,170 @@
+/**
+ * Purpose: puts a market's packets on a port: whole bursts into the transmit ring, one sync a burst, as
+ * fast as the pacer lets them.
+ *
+ * ```text
+ *  Market.fill ─▶ ticks ─▶ template.write ─▶ tx ring [head, tail) ─▶ txSync ─▶ wire
+ *      ▲                                          full: counted, tried again
+ *   Pacer.due
+ * ```
+ */
+import { nowNs, sleepNs } from "../ffi/host.ts";
+import { advance, RING, type Ring, SLOT_WORDS, slotsReady } from "../ffi/layout.ts";
+import { type Port, TX } from "../ffi/port.ts";
+import type { Market } from "./market.ts";
+import { Pacer } from "./pacer.ts";
+import type { PacketTemplate } from "./packet_template.ts";
+
+/** Ethernet's least, without the frame check sequence (IEEE 802.3, 4A.4.2). */
+const MIN_PACKET_BYTES = 60;
+const FULL_SPINS = 2000; // syncs of a full ring before sleeping: some 50 µs
+const FLUSH_NS = 1e9;
+
+/** What a sender works with. */
+export interface PacketSenderOptions {
+  port: Port;
+  template: PacketTemplate;
+  market: Market;
+  /** Packets a second; 0: as fast as it goes. */
+  rateHz?: number;
+  /** Packets in all; 0: endless. */
+  count?: number;
+  /** Packets per sync at most; 256 by default. */
+  burst?: number;
+}
+
+/** What was sent so far. */
+export interface SendStats {
+  sent: number;
+  bytes: number;
+  elapsedNs: number;
+  /** Packets a second, achieved. */
+  pps: number;
+  /** Bursts that found the transmit ring full. */
+  ringFull: number;
+  /** Packets given up because the schedule could not be kept. */
+  slipped: number;
+  syncs: number;
+}
+
+/** Sends generated packets on a port. */
+export class PacketSender {
+  readonly #options: Required<PacketSenderOptions>;
+  readonly #pacer: Pacer;
+  readonly #packetBytes: number;
+  readonly #startNs = nowNs();
+  #placed = 0;
+  #endNs = 0;
+  #ringFull = 0;
+  #syncs = 0;
+  #fullFor = 0;
+  #turn = 0;
+
+  constructor(options: PacketSenderOptions) {
+    const { rateHz = 0, count = 0, burst = 256 } = options;
+    this.#options = { ...options, rateHz, count, burst };
+    this.#pacer = new Pacer({ rateHz, startNs: this.#startNs });
+    this.#packetBytes = Math.max(MIN_PACKET_BYTES, options.template.packetBytes);
+  }
+
+  /** Whether all packets that were asked for are sent. */
+  get done(): boolean {
+    const { count } = this.#options;
+    return count > 0 && this.#placed >= count;
+  }
+
+  /**
+   * Sends for about `ms`, or until done; for a thread whose event loop must turn now and then.
+   *
+   * @throws {PortError} where the port fails.
+   */
+  run(ms: number): void {
+    const end = nowNs() + ms * 1e6;
+    for (let now = nowNs(); now < end && !this.done; now = nowNs()) this.#burst(now, end);
+  }
+
+  /** Waits for the transmit rings to empty, for a second at most. */
+  flush(): void {
+    const { port } = this.#options, end = nowNs() + FLUSH_NS;
+    port.txSync();
+    while (this.#unsent() > 0 && nowNs() < end) {
+      port.wait(TX, 1000);
+      port.txSync();
+    }
+    this.#endNs = nowNs();
+  }
+
+  /** What was sent; packets that still lie in a transmit ring were not. */
+  stats(): SendStats {
+    const sent = this.#placed - this.#unsent();
+    const elapsedNs = (this.#endNs || nowNs()) - this.#startNs;
+    return {
+      sent,
+      bytes: sent * this.#packetBytes,
+      elapsedNs,
+      pps: sent / elapsedNs * 1e9,
+      ringFull: this.#ringFull,
+      slipped: this.#pacer.slippedPackets,
+      syncs: this.#syncs,
+    };
+  }
+
+  #burst(now: number, end: number): void {
+    const { port, burst, count } = this.#options;
+    const left = count > 0 ? count - this.#placed : burst;
+    const due = this.#pacer.due(now, left < burst ? left : burst);
+    if (due === 0) {
+      sleepNs(Math.min(this.#pacer.waitNs(now), Math.max(0, end - now)));
+      return;
+    }
+    const rings = port.tx;
+    this.#turn = this.#turn + 1 < rings.length ? this.#turn + 1 : 0;
+    const ring = rings[this.#turn], free = slotsReady(ring);
+    if (free === 0) this.#waitForRoom();
+    else this.#place(ring, due < free ? due : free);
+    port.txSync();
+    this.#syncs++;
+  }
+
+  #place(ring: Ring, wanted: number): void {
+    const { market, template: { write } } = this.#options;
+    const placed = market.fill(wanted);
+    writeBurst(ring, market.ticks, placed, this.#packetBytes, write);
+    advance(ring, placed);
+    this.#pacer.sent(placed);
+    this.#placed += placed;
+    this.#fullFor = 0;
+  }
+
+  #waitForRoom(): void {
+    if (this.#fullFor++ === 0) this.#ringFull++;
+    if (this.#fullFor > FULL_SPINS) this.#options.port.wait(TX, 1000);
+  }
+
+  #unsent(): number {
+    return this.#options.port.tx.reduce(
+      (unsent, ring) => unsent + ring.slotCount - 1 - slotsReady(ring),
+      0,
+    );
+  }
+}
+
+/** Writes `count` packets into the free slots from the ring's head on. */
+function writeBurst(
+  ring: Ring,
+  ticks: Int32Array,
+  count: number,
+  packetBytes: number,
+  write: PacketTemplate["write"],
+): void {
+  const { words, slotsAt, buffersAt, slotCount } = ring, bufferWords = ring.bufferBytes >> 2;
+  let slot = words[ring.at + RING.head];
+  for (let i = 0; i < count; i++) {
+    const s = slotsAt + slot * SLOT_WORDS, at = buffersAt + Math.imul(words[s], bufferWords) | 0;
+    const t = i * 4;
+    words[at + 14] = 0; // padding, where the packet is shorter than Ethernet's least
+    write(words, at, ticks[t], ticks[t + 1], ticks[t + 2], ticks[t + 3]);
+    words[s + 1] = packetBytes;
+    slot = slot + 1 === slotCount ? 0 : slot + 1;
+  }
+}

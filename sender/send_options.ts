@@ -1,0 +1,123 @@
+/**
+ * Purpose: the arguments of `deno task send`.
+ */
+import { parseArgs } from "@std/cli";
+import { parseIPv4 } from "../ffi/ipv4_address.ts";
+import { parsePortName } from "../ffi/port_name.ts";
+import { asUsage, numberOption, refuseUnknown, UsageError } from "../ffi/usage.ts";
+import { parseMac } from "./mac_address.ts";
+
+/** The help text. */
+export const SEND_HELP = `Sends market data packets (Ethernet, IPv4, UDP, 14-byte ticks) on a port.
+
+Usage: deno task send -i PORT [options]
+
+  -i PORT           port to send on: soft:lab:2, soft:lab{1, udp:127.0.0.1:5001,
+                    netmap:eth0, vale0:2
+  -s MAC            source MAC              (02:00:00:00:00:01)
+  -d MAC            destination MAC         (ff:ff:ff:ff:ff:ff)
+  -S ADDRESS        source IPv4 address     (10.0.0.1)
+  -D ADDRESS        destination address     (10.0.0.2)
+  -p PORT           UDP destination port    (5001)
+  -c COUNT          packets to send, 0: endless                    (0)
+  -r RATE           packets a second, 0: as fast as it goes        (0)
+  -b BURST          packets per sync, 1 to 1024                    (256)
+  --seconds N       stop after N seconds, 0: don't                 (0)
+  --core N          core to stay on
+  --seed N          same seed, same packets                        (1)
+  --instruments N   number of instruments, 1 to 65536              (16)
+  --json            one JSON object at the end instead of text
+  --help, --version
+
+A udp port's own address and port say where datagrams go; of -s -d -S -D -p only what
+a socket sends, the payload, arrives.`;
+
+/** What `deno task send` is asked for. */
+export interface SendOptions {
+  port: string;
+  sourceMac: Uint8Array;
+  destinationMac: Uint8Array;
+  sourceAddress: number;
+  destinationAddress: number;
+  destinationPort: number;
+  count: number;
+  rateHz: number;
+  burst: number;
+  seconds: number;
+  core?: number;
+  seed: number;
+  instruments: number;
+  json: boolean;
+  help: boolean;
+  version: boolean;
+}
+
+const STRINGS = [
+  "i",
+  "s",
+  "d",
+  "S",
+  "D",
+  "p",
+  "c",
+  "r",
+  "b",
+  "seconds",
+  "core",
+  "seed",
+  "instruments",
+];
+
+/**
+ * Parses and checks the arguments.
+ *
+ * @throws {UsageError} for the first that is wrong.
+ */
+export function parseSendOptions(args: string[]): SendOptions {
+  const unknown: string[] = [];
+  const flags = parseArgs(args, {
+    string: STRINGS,
+    boolean: ["json", "help", "version"],
+    default: {
+      s: "02:00:00:00:00:01",
+      d: "ff:ff:ff:ff:ff:ff",
+      S: "10.0.0.1",
+      D: "10.0.0.2",
+      p: "5001",
+      c: "0",
+      r: "0",
+      b: "256",
+      seconds: "0",
+      seed: "1",
+      instruments: "16",
+    },
+    unknown: (arg: string) => (unknown.push(arg), false),
+  }) as unknown as Record<string, string> & { json: boolean; help: boolean; version: boolean };
+  const { help, version, json } = flags;
+  if (!help && !version) refuseUnknown([], unknown);
+  const number = (flag: string, low: number, high: number, whole = true) =>
+    numberOption(flag.length > 1 ? `--${flag}` : `-${flag}`, flags[flag], { low, high, whole });
+  if (!help && !version && !flags.i) {
+    throw new UsageError(`Cannot send: no port: name one with -i, such as "soft:lab:2"`);
+  }
+  const port = flags.i ?? "";
+  if (port !== "") asUsage(() => parsePortName(port));
+  return {
+    port,
+    sourceMac: asUsage(() => parseMac(flags.s)),
+    destinationMac: asUsage(() => parseMac(flags.d)),
+    sourceAddress: asUsage(() => parseIPv4(flags.S)),
+    destinationAddress: asUsage(() => parseIPv4(flags.D)),
+    destinationPort: number("p", 1, 65535),
+    count: number("c", 0, Number.MAX_SAFE_INTEGER),
+    rateHz: number("r", 0, 1e9, false),
+    burst: number("b", 1, 1024),
+    seconds: number("seconds", 0, 1e9, false),
+    core: flags.core === undefined ? undefined : number("core", 0, 1023),
+    seed: number("seed", 0, 0xffffffff),
+    instruments: number("instruments", 1, 65536),
+    json,
+    help,
+    version,
+  };
+}

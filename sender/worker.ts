@@ -1,0 +1,35 @@
+/**
+ * Purpose: the built-in sender: a sender on a thread of its own, for `deno task capture` without a port.
+ * It ends when the shared flag says so.
+ */
+import { turn } from "../ffi/usage.ts";
+import { newSender } from "./new_sender.ts";
+import { parseSendOptions } from "./send_options.ts";
+
+/** What the worker is told. */
+export interface SenderOrders {
+  /** Arguments as of `deno task send`. */
+  args: string[];
+  /** An int32; not 0: stop. */
+  stop: SharedArrayBuffer;
+}
+
+const SLICE_MS = 20;
+
+addEventListener("message", async ({ data }: MessageEvent<SenderOrders>) => {
+  const stop = new Int32Array(data.stop);
+  try {
+    const { port, sender } = newSender(parseSendOptions(data.args));
+    postMessage({ type: "ready" });
+    while (Atomics.load(stop, 0) === 0 && !sender.done) {
+      sender.run(SLICE_MS);
+      await turn();
+    }
+    sender.flush();
+    postMessage({ type: "stopped", stats: sender.stats() });
+    port.close();
+  } catch (error) {
+    postMessage({ type: "failed", message: (error as Error).message });
+  }
+  close();
+});
