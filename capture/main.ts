@@ -98,11 +98,7 @@ async function runUntilStopped(run: Run, sender: DemoSender | undefined): Promis
   clearInterval(timer);
   clearTimeout(limit);
   // The engine goes on while the rings are drained, so that nothing is dropped for want of room.
-  let ended = false;
-  const ending = stopThreads(capture, sender).finally(() => ended = true);
-  await runEngine(engine, ticks, "poll", () => !ended);
-  await ending;
-  drainEngine(engine);
+  await drainEngine(engine, stopThreads(capture, sender));
   reporter.final();
   engine.close();
   if (failure !== undefined) throw failure;

@@ -53,14 +53,19 @@ function work(orders: WorkerOrders, tell: (news: WorkerNews) => void): void {
 }
 
 addEventListener("message", ({ data }: MessageEvent<WorkerOrders>) => {
-  const tell = (news: WorkerNews) => postMessage(news);
+  let ready = false;
+  const tell = (news: WorkerNews) => {
+    ready ||= news.type === "ready";
+    postMessage(news);
+  };
   try {
     work(data, tell);
     tell({ type: "stopped" });
   } catch (error) {
     const { message, stack } = error as Error;
-    const expected = error instanceof PortError || error instanceof TypeError ||
-      error instanceof RangeError;
+    // Before we are ready these two are a caller's mistake, afterwards a bug of ours.
+    const mistake = error instanceof TypeError || error instanceof RangeError;
+    const expected = error instanceof PortError || mistake && !ready;
     tell({ type: "failed", message, expected, stack });
   }
   close();

@@ -82,8 +82,12 @@ double uspf_thread_cpu_ns(void)
 
 int32_t uspf_sleep_ns(double ns)
 {
-	struct timespec span = { (time_t)(ns / 1e9), (long)(ns - (double)(time_t)(ns / 1e9) * 1e9) };
+	struct timespec span;
 
+	if (!(ns >= 0 && ns < 1e18))
+		return -EINVAL;
+	span.tv_sec = (time_t)(ns / 1e9);
+	span.tv_nsec = (long)(ns - (double)span.tv_sec * 1e9);
 	return clock_nanosleep(CLOCK_MONOTONIC, 0, &span, NULL) == 0 ? 0 : -EINTR;
 }
 

@@ -69,18 +69,19 @@ static int lives(int fd, int index)
 	return lock_byte(fd, F_OFD_GETLK, F_WRLCK, 1 + index) != F_UNLCK;
 }
 
-static int lock_joining(int fd)
+static int lock_joining(int fd, int tries)
 {
 	struct timespec millisecond = { 0, 1000000 };
 
-	for (int i = 0; i < JOIN_TRIES; i++) {
+	for (int i = 0; i < tries; i++) {
 		int result = lock_byte(fd, F_OFD_SETLK, F_WRLCK, JOIN_BYTE);
 
 		if (result >= 0)
 			return 0;
 		if (result != -EAGAIN && result != -EACCES)
 			return result;
-		nanosleep(&millisecond, NULL);
+		if (i < tries - 1)
+			nanosleep(&millisecond, NULL);
 	}
 	return -ETIMEDOUT;
 }
@@ -88,6 +89,14 @@ static int lock_joining(int fd)
 static void unlock_joining(int fd)
 {
 	lock_byte(fd, F_OFD_SETLK, F_UNLCK, JOIN_BYTE);
+}
+
+/* All our locks. Closing the descriptor would not do: a child that has not reached its exec yet holds it too. */
+static void unlock_all(int fd)
+{
+	struct flock lock = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+
+	fcntl(fd, F_OFD_SETLK, &lock);
 }
 
 /* Opens the file and locks joining; a file that its last member just unlinked is opened again. */
@@ -100,7 +109,7 @@ static int open_locked(const char *path)
 
 		if (fd < 0)
 			return -errno;
-		result = lock_joining(fd);
+		result = lock_joining(fd, JOIN_TRIES);
 		if (result == 0 && fstat(fd, &status) == 0 && status.st_nlink > 0)
 			return fd;
 		close(fd);
@@ -151,8 +160,9 @@ static void join_switch(struct uspf_port *port, int index)
 
 		if (*word_at(port, block + SOFT_LINK_READY) == 0)
 			lay_switch_ring(port, lane, 0);
-		/* What was sent to the port that had this place before is not ours. */
+		/* What was sent to the port that had this place before is not ours, nor what it lost. */
 		tail = *word_at(port, block + SOFT_LINK_TAIL);
+		memcpy(at(port, block + SOFT_LINK_LOST_BEFORE), at(port, block + SOFT_LINK_LOST), sizeof(double));
 		*word_at(port, block + SOFT_LINK_HEAD) = tail;
 		((struct uspf_ring *)at(port, block + SOFT_LINK_BYTES))->head = tail;
 		((struct uspf_ring *)at(port, block + SOFT_LINK_BYTES))->cur = tail;
@@ -313,9 +323,8 @@ static int check_header(struct uspf_port *port, int shape)
 		__atomic_store_n(&header->magic, magic, __ATOMIC_SEQ_CST);
 		return 0;
 	}
-	ours.generation = header->generation;
-	ours.addresses = header->addresses;
-	return memcmp(header, &ours, sizeof(ours)) == 0 ? 0 : -EPROTO;
+	/* The two counters after it change; addresses even now, for learning takes no lock. */
+	return memcmp(header, &ours, offsetof(struct soft_header, generation)) == 0 ? 0 : -EPROTO;
 }
 
 /* A sparse file only fails when a page is touched, by SIGBUS: ask for room first. */
@@ -325,6 +334,8 @@ static int check_room(int fd)
 
 	if (fstatvfs(fd, &room) < 0)
 		return -errno;
+	if (room.f_blocks == 0)
+		return 0; /* a tmpfs without a limit */
 	return (int64_t)room.f_bavail * (int64_t)room.f_frsize < 2 * (int64_t)SOFT_SWITCH_BLOCK ? -ENOSPC : 0;
 }
 
@@ -357,23 +368,41 @@ static void soft_close(struct uspf_port *port)
 {
 	struct soft *soft = port->state;
 
-	if (soft != NULL && soft->index >= 0 && lock_joining(port->fd) == 0) {
+	if (soft != NULL && soft->index >= 0 && lock_joining(port->fd, JOIN_TRIES) == 0) {
 		remove_member(port, soft->index);
 		if (reap(port, soft->index) == 0)
 			unlink(soft->path);
 	}
 	if (port->region != NULL)
 		munmap(port->region, port->region_bytes);
-	if (port->fd >= 0)
-		close(port->fd); /* drops our locks */
+	if (port->fd >= 0) {
+		unlock_all(port->fd);
+		close(port->fd);
+	}
 	free(soft);
+}
+
+static int check_spec(const struct uspf_spec *spec)
+{
+	int shape = spec->number[0], end = spec->number[1];
+
+	if (shape != SOFT_SWITCH && (shape != SOFT_PIPE || end < 0 || end > 1))
+		return -EINVAL;
+	if (spec->text[0][0] == 0 || strchr(spec->text[0], '/') != NULL)
+		return -EINVAL;
+	if (shape == SOFT_SWITCH && strlen(spec->text[1]) >= sizeof(((struct soft_member *)0)->name))
+		return -ENAMETOOLONG;
+	return 0;
 }
 
 static int soft_open(struct uspf_port *port, const struct uspf_spec *spec, double info[])
 {
-	struct soft *soft = calloc(1, sizeof(*soft));
-	int result;
+	int result = check_spec(spec);
+	struct soft *soft;
 
+	if (result < 0)
+		return result;
+	soft = calloc(1, sizeof(*soft));
 	if (soft == NULL)
 		return -ENOMEM;
 	port->state = soft;
@@ -429,7 +458,8 @@ static int soft_control(struct uspf_port *port, int verb, int argument)
 	}
 	if (verb != SOFT_REAP)
 		return -EINVAL;
-	result = lock_joining(port->fd);
+	/* Not waited for: a sender asks, and whoever joins or leaves looks for the dead himself. */
+	result = lock_joining(port->fd, 1);
 	if (result < 0)
 		return result;
 	result = reap(port, ((struct soft *)port->state)->index);

@@ -58,6 +58,7 @@ enum soft_verb { SOFT_WAKE = 1, SOFT_REAP = 2 };
 #define SOFT_LINK_LOST 8  /* f64, packets that found no room; the sender's */
 #define SOFT_LINK_HEAD 128 /* u32, released by the receiver */
 #define SOFT_LINK_READY 132 /* u32, 1 once the ring is laid out */
+#define SOFT_LINK_LOST_BEFORE 136 /* f64, what was lost when the receiver joined */
 
 /* A ring block: link, header, slots; a switch's blocks also hold their buffers. */
 #define SOFT_RING_BYTES (256 + SOFT_SLOTS * 16)

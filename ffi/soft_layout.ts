@@ -18,7 +18,7 @@ export const SOFT = {
   doorbells: 16384,
   doorbellBytes: 256,
   rings: 32768,
-  link: { tail: 0, lost: 8, head: 128, bytes: 256 },
+  link: { tail: 0, lost: 8, head: 128, lostBefore: 136, bytes: 256 },
   switchBlock: 2117632,
   pipeBlock: 20480,
   pipeDirection: 2 * 20480 + 2 * 1024 * 2048,

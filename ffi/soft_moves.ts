@@ -26,7 +26,7 @@ export function swapSlots(
 
 /**
  * Copies packets from a transmit ring to a lane while they carry the same addresses (the first three
- * words: destination and source); returns how many.
+ * words: destination and source), go on in no other slot and are 14 bytes long; returns how many.
  */
 export function copyRun(
   words: Int32Array,
@@ -48,7 +48,7 @@ export function copyRun(
     const lengthAndFlags = words[a + 1];
     if (
       ((words[s] ^ key0) | (words[s + 1] ^ key1) | (words[s + 2] ^ key2) |
-        (lengthAndFlags & 0x200000)) !== 0
+        (lengthAndFlags & 0x200000) | (((lengthAndFlags & 0xffff) - 14) & 0x80000000)) !== 0
     ) return i;
     words[toSlots + (slot << 2) + 1] = lengthAndFlags;
     copyBlock(words, s, t);

@@ -21,7 +21,9 @@ const MASK = SOFT.slots - 1;
 const MORE = 0x200000; // NS_MOREFRAG in a slot's length-and-flags word
 const LINK_TAIL = SOFT.link.tail / 4,
   LINK_HEAD = SOFT.link.head / 4,
-  LINK_LOST = SOFT.link.lost / 8;
+  LINK_LOST = SOFT.link.lost / 8,
+  LINK_LOST_BEFORE = SOFT.link.lostBefore / 8;
+const ETHERNET_BYTES = 14;
 const REAP_TICKS = 2.5e9; // about a second of the time stamp counter
 
 /** A port of a soft switch: `soft:lab:1`. */
@@ -38,7 +40,6 @@ export class SoftSwitch extends NativePort implements Port {
   /** Receiving: by sender. */
   readonly #lanes: (Ring | undefined)[] = [];
   readonly #released = new Int32Array(SOFT.ports);
-  readonly #lostBefore = new Float64Array(SOFT.ports);
   #senders: number[] = [];
   /** Sending: by receiver. Tails are ours alone; heads are cached. */
   #receivers: number[] = [];
@@ -59,9 +60,6 @@ export class SoftSwitch extends NativePort implements Port {
     this.#addresses = new SoftAddresses(this.#words);
     this.#doorbell = (SOFT.doorbells + this.#index * SOFT.doorbellBytes) / 4;
     this.tx = [ringAt(this.#words, switchTxBlock(this.#index) + SOFT.link.bytes)];
-    for (let sender = 0; sender < SOFT.ports; sender++) {
-      this.#lostBefore[sender] = this.#lostOf(sender);
-    }
     this.#refresh();
   }
 
@@ -74,8 +72,9 @@ export class SoftSwitch extends NativePort implements Port {
   }
 
   override rxSync(): number {
-    const words = this.#words, senders = this.#senders;
+    const words = this.#words;
     if (words[SOFT.header.generation / 4] !== this.#generation) this.#refresh();
+    const senders = this.#senders;
     for (let i = 0; i < senders.length; i++) {
       const at = this.rx[i].at, link = at - SOFT.link.bytes / 4, head = words[at + RING.head];
       if (head !== this.#released[senders[i]]) {
@@ -112,15 +111,13 @@ export class SoftSwitch extends NativePort implements Port {
 
   /** Packets that found our lanes full since we joined: each sender counts its own. */
   override lost(): number {
+    const floats = this.#floats;
     let lost = 0;
     for (let sender = 0; sender < SOFT.ports; sender++) {
-      lost += this.#lostOf(sender) - this.#lostBefore[sender];
+      const link = laneBlock(this.#index, sender) / 8;
+      lost += floats[link + LINK_LOST] - floats[link + LINK_LOST_BEFORE];
     }
     return lost;
-  }
-
-  #lostOf(sender: number): number {
-    return this.#floats[laneBlock(this.#index, sender) / 8 + LINK_LOST];
   }
 
   #hasNews(): boolean {
@@ -171,6 +168,9 @@ export class SoftSwitch extends NativePort implements Port {
   /** Forwards the next packet, and those after it with the same addresses; returns the slots used. */
   #forward(ring: Ring, slots: number): number {
     const words = this.#words, slot = ring.slotsAt + (this.#sent << 2);
+    if ((words[slot + 1] & 0xffff) < ETHERNET_BYTES) {
+      return slotsOfPacket(words, ring.slotsAt, this.#sent, slots); // not a packet, for VALE neither
+    }
     const packet = ring.buffersAt + (words[slot] << 9);
     const w1 = words[packet + 1], w2 = words[packet + 2];
     this.#addresses.learn((w1 >>> 16) | (w2 << 16), w2 >>> 16, this.#index);

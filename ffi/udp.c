@@ -329,14 +329,12 @@ static int udp_txsync(struct uspf_port *port)
 		uint32_t limit = min((head > first ? head : UDP_SLOTS) - first, udp->burst);
 		uint32_t count = prepare(port, first, limit);
 
-		/* A slot with nothing to send is passed over. */
+		/* A slot with nothing to send is passed over; so is one that the kernel refuses, after saying so. */
 		sent = count == 0 ? 1 : send_some(port->fd, &udp->tx[first], count);
-		if (sent < 0)
-			return sent;
-		udp->tx_sent = (first + (uint32_t)sent) % UDP_SLOTS;
+		udp->tx_sent = (first + (uint32_t)(sent < 0 ? 1 : sent)) % UDP_SLOTS;
 	}
 	ring->tail = (udp->tx_sent + UDP_SLOTS - 1) % UDP_SLOTS;
-	return 0;
+	return sent < 0 ? sent : 0;
 }
 
 /* ---- */

@@ -11,7 +11,7 @@
 import { nowNs, sleepNs } from "../ffi/host.ts";
 import { advance, RING, type Ring, SLOT_WORDS, slotsReady } from "../ffi/layout.ts";
 import { type Port, TX } from "../ffi/port.ts";
-import type { Market } from "./market.ts";
+import { Market } from "./market.ts";
 import { Pacer } from "./pacer.ts";
 import type { PacketTemplate } from "./packet_template.ts";
 
@@ -19,6 +19,7 @@ import type { PacketTemplate } from "./packet_template.ts";
 const MIN_PACKET_BYTES = 60;
 const FULL_SPINS = 2000; // syncs of a full ring before sleeping: some 50 µs
 const FLUSH_NS = 1e9;
+const WARM_UP_PACKETS = 200_000;
 
 /** What a sender works with. */
 export interface PacketSenderOptions {
@@ -50,9 +51,9 @@ export interface SendStats {
 /** Sends generated packets on a port. */
 export class PacketSender {
   readonly #options: Required<PacketSenderOptions>;
-  readonly #pacer: Pacer;
   readonly #packetBytes: number;
-  readonly #startNs = nowNs();
+  #pacer: Pacer;
+  #startNs = 0;
   #placed = 0;
   #endNs = 0;
   #ringFull = 0;
@@ -63,8 +64,9 @@ export class PacketSender {
   constructor(options: PacketSenderOptions) {
     const { rateHz = 0, count = 0, burst = 256 } = options;
     this.#options = { ...options, rateHz, count, burst };
-    this.#pacer = new Pacer({ rateHz, startNs: this.#startNs });
+    this.#pacer = new Pacer({ rateHz, startNs: 0 });
     this.#packetBytes = Math.max(MIN_PACKET_BYTES, options.template.packetBytes);
+    this.#warmUp();
   }
 
   /** Whether all packets that were asked for are sent. */
@@ -80,6 +82,10 @@ export class PacketSender {
    */
   run(ms: number): void {
     const end = nowNs() + ms * 1e6;
+    if (this.#startNs === 0) {
+      this.#startNs = nowNs();
+      this.#pacer = new Pacer({ rateHz: this.#options.rateHz, startNs: this.#startNs });
+    }
     for (let now = nowNs(); now < end && !this.done; now = nowNs()) this.#burst(now, end);
   }
 
@@ -97,16 +103,26 @@ export class PacketSender {
   /** What was sent; packets that still lie in a transmit ring were not. */
   stats(): SendStats {
     const sent = this.#placed - this.#unsent();
-    const elapsedNs = (this.#endNs || nowNs()) - this.#startNs;
+    const elapsedNs = (this.#endNs || nowNs()) - (this.#startNs || nowNs());
     return {
       sent,
       bytes: sent * this.#packetBytes,
       elapsedNs,
-      pps: sent / elapsedNs * 1e9,
+      pps: elapsedNs > 0 ? sent / elapsedNs * 1e9 : 0,
       ringFull: this.#ringFull,
       slipped: this.#pacer.slippedPackets,
       syncs: this.#syncs,
     };
+  }
+
+  /** Has V8 compile what writes packets, on free slots that are not handed over, before the clock starts. */
+  #warmUp(): void {
+    const { port, burst, template: { write } } = this.#options, ring = port.tx[0];
+    const market = new Market({ seed: 0, maxBurst: burst });
+    const count = Math.min(burst, slotsReady(ring));
+    for (let written = 0; written < WARM_UP_PACKETS && count > 0; written += count) {
+      writeBurst(ring, market.ticks, market.fill(count), this.#packetBytes, write);
+    }
   }
 
   #burst(now: number, end: number): void {

@@ -14,7 +14,7 @@ export interface SenderOrders {
   stop: SharedArrayBuffer;
 }
 
-const SLICE_MS = 20;
+const SLICE_MS = 5;
 
 addEventListener("message", async ({ data }: MessageEvent<SenderOrders>) => {
   const stop = new Int32Array(data.stop);
