@@ -20,6 +20,7 @@ import type { WorkerNews, WorkerOrders } from "./worker.ts";
 export interface BackgroundCaptureOptions {
   /** The port's name. */
   port: string;
+  /** Which packets to keep; by default all that carry a tick. */
   filter?: PacketFilterOptions;
   /** Where the ticks go; the capture thread is its only producer. */
   ticks: TickRing;
@@ -33,6 +34,7 @@ export interface BackgroundCaptureOptions {
 
 /** A capture thread could not start, or died; the message says why. */
 export class CaptureError extends Error {
+  /** Always `CaptureError`. */
   override readonly name = "CaptureError";
 
   /** `expected`: a port's or a caller's fault, not a bug of ours. */
@@ -104,12 +106,16 @@ export class BackgroundCapture {
 
 type Ready = WorkerNews & { type: "ready" };
 
+/** All that the capture thread may do: call the native library, and read this program. */
+export function workerPermissions(): Deno.PermissionOptionsObject {
+  return { ffi: [libraryPath()], read: [new URL("..", import.meta.url).pathname] };
+}
+
 function newWorker(): Worker {
-  const program = new URL("..", import.meta.url).pathname;
   return new Worker(import.meta.resolve("./worker.ts"), {
     type: "module",
     name: "capture",
-    deno: { permissions: { ffi: [libraryPath()], read: [program] } },
+    deno: { permissions: workerPermissions() },
   });
 }
 

@@ -40,28 +40,45 @@ export type Causes<Names extends readonly string[]> = Record<Names[number], numb
 
 /** The counters by name. */
 export interface CaptureCounts {
+  /** Packets taken from the port: accepted + rejected + malformed. */
   received: number;
+  /** Their bytes, from the Ethernet header on, without the frame check sequence. */
   bytes: number;
+  /** Packets that became a tick: delivered + dropped. */
   accepted: number;
+  /** Well-formed packets that are not wanted; the sum of `rejectedBy`. */
   rejected: number;
+  /** Packets that are not what they say; the sum of `malformedBy`. */
   malformed: number;
+  /** Ticks published in the tick ring. */
   delivered: number;
+  /** Ticks for which the tick ring had no room. */
   dropped: number;
+  /** Packets that the port itself lost before us; `null` where it cannot know. */
   lost: number | null;
+  /** Syncs of the port. */
   syncs: number;
+  /** Of these, how many found nothing. */
   emptySyncs: number;
+  /** Syncs that brought packets. */
   bursts: number;
+  /** Packets of the largest burst. */
   burstMax: number;
+  /** Packets ready, added up over all syncs. */
   occupancySum: number;
+  /** Packets ready at a sync, at most. */
   occupancyMax: number;
   /** CPU time of the capture thread in ns. */
   cpuNs: number;
+  /** Rejected packets by cause. */
   rejectedBy: Causes<typeof REJECTED>;
+  /** Malformed packets by cause. */
   malformedBy: Causes<typeof MALFORMED>;
 }
 
 /** The state of one capture, over shared memory. */
 export class CaptureState {
+  /** The memory, to be posted to another isolate. */
   readonly buffer: SharedArrayBuffer;
   /** Verdicts and COUNTERs. */
   readonly counters: Float64Array;

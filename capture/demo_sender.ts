@@ -3,7 +3,7 @@
  *
  * It is started by URL, not imported: the stages stay apart.
  */
-import { libraryPath } from "../ffi/library.ts";
+import { workerPermissions } from "./background_capture.ts";
 
 const RATE_HZ = 200_000;
 
@@ -24,11 +24,10 @@ export async function startDemoSender(port: string): Promise<DemoSender> {
     ready.reject(error);
     ended.reject(error);
   };
-  const program = new URL("..", import.meta.url).pathname;
   const worker = new Worker(import.meta.resolve("../sender/worker.ts"), {
     type: "module",
     name: "sender",
-    deno: { permissions: { ffi: [libraryPath()], read: [program] } },
+    deno: { permissions: workerPermissions() },
   });
   worker.onmessage = ({ data }) => {
     if (data.type === "ready") ready.resolve();

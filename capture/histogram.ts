@@ -18,15 +18,21 @@ export const HISTOGRAM_LENGTH = FIRST + BUCKETS;
 
 /** What a histogram says, in the unit of its values. */
 export interface Distribution {
+  /** The mean, exact. */
   mean: number;
+  /** The median. */
   p50: number;
+  /** 99 % are below. */
   p99: number;
+  /** 99.9 % are below. */
   p999: number;
+  /** The largest, exact. */
   max: number;
 }
 
 /** A histogram in `memory`, which begins with zeros. */
 export class Histogram {
+  /** `memory`: HISTOGRAM_LENGTH elements, of one's own by default. */
   constructor(readonly memory: Float64Array = new Float64Array(HISTOGRAM_LENGTH)) {}
 
   /** Counts `value` (not negative, below 2^27) `weight` times. */

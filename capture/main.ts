@@ -5,13 +5,13 @@ import { MeanReversion } from "../engine/mean_reversion.ts";
 import { TickRing } from "../engine/tick_ring.ts";
 import { TradingEngine } from "../engine/trading_engine.ts";
 import { allowedCores, pinToCore, tscHz } from "../ffi/host.ts";
-import { libraryPath } from "../ffi/library.ts";
 import { runCommand } from "../ffi/usage.ts";
 import { VERSION } from "../ffi/version.ts";
 import { BackgroundCapture } from "./background_capture.ts";
 import { CAPTURE_HELP, type CaptureOptions, parseCaptureOptions } from "./capture_options.ts";
 import { DebugLog } from "./debug_log.ts";
 import { type DemoSender, startDemoSender } from "./demo_sender.ts";
+import { giveUpPermissions } from "./give_up_permissions.ts";
 import { drainEngine, runEngine } from "./engine_loop.ts";
 import { collect, liveLine, type Statistics, summary } from "./statistics.ts";
 
@@ -54,14 +54,6 @@ interface Run {
   ticks: TickRing;
   nsPerTick: number;
   debug?: DebugLog;
-}
-
-/** The threads have theirs; this one only reads shared memory from here on. */
-async function giveUpPermissions(): Promise<void> {
-  await Deno.permissions.revoke({ name: "ffi", path: libraryPath() });
-  await Deno.permissions.revoke({ name: "ffi" });
-  await Deno.permissions.revoke({ name: "read" });
-  await Deno.permissions.revoke({ name: "env" });
 }
 
 function announce(

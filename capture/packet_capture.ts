@@ -26,7 +26,9 @@ const ODD_RUN = 4;
 
 /** What a PacketCapture works on. */
 export interface PacketCaptureOptions {
+  /** Where packets come from; the caller closes it. */
   port: Port;
+  /** Which packets are kept. */
   filter: PacketFilter;
   /** Where the ticks go; this side is its only producer. */
   ticks: TickRing;
@@ -38,10 +40,15 @@ export interface PacketCaptureOptions {
 
 /** Pumps packets from a port into a tick ring. */
 export class PacketCapture {
+  /** Where packets come from. */
   readonly port: Port;
+  /** Which packets are kept. */
   readonly filter: PacketFilter;
+  /** Where the ticks go. */
   readonly ticks: TickRing;
+  /** Packets of a ring handled per sync, at most. */
   readonly burst: number;
+  /** Where it counts. */
   readonly state: CaptureState;
   readonly #tally = new Int32Array(TALLY_LENGTH);
   readonly #scratch = TickRing.create(SCRATCH_CAPACITY);
@@ -49,7 +56,11 @@ export class PacketCapture {
   readonly #byShape = new Map<string, Loops>();
   #ended: number;
 
-  /** @throws {RangeError} for a burst out of range. */
+  /**
+   * Makes a pump; nothing is compiled or synced yet.
+   *
+   * @throws {RangeError} for a burst out of range.
+   */
   constructor(options: PacketCaptureOptions) {
     const { burst = 256 } = options;
     if (!Number.isInteger(burst) || burst < 1 || burst > MAX_BURST) {

@@ -19,6 +19,7 @@ export interface FakeGeometry {
 
 /** A port whose wire is this program. */
 export class FakePort implements Port {
+  /** Always `fake`. */
   readonly name = "fake";
   readonly mode = "fake";
   readonly rx: readonly Ring[];
@@ -29,6 +30,7 @@ export class FakePort implements Port {
   #sentTo = 0;
   #clock = 0;
 
+  /** Lays both rings. */
   constructor({ slotCount, bufferBytes }: FakeGeometry) {
     const block = RING_BYTES + slotCount * (16 + bufferBytes);
     const words = new Int32Array(2 * block / 4);

@@ -47,7 +47,9 @@ export interface Ring {
   readonly slotsAt: number;
   /** Word index of buffer 0. */
   readonly buffersAt: number;
+  /** Slots in the ring. */
   readonly slotCount: number;
+  /** Bytes of each buffer. */
   readonly bufferBytes: number;
   /** Packets may begin inside their buffers: each slot's `ptr` says where. */
   readonly hasOffsets: boolean;

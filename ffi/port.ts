@@ -33,6 +33,7 @@ export interface PortInfo {
 
 /** An open port. It belongs to the thread that opened it. */
 export interface Port {
+  /** The name it was opened by. */
   readonly name: string;
   /** What moves its packets, for people: `"netmap, native"`, `"soft switch"`. */
   readonly mode: string;

@@ -7,8 +7,10 @@ const names = new Map(Object.entries(constants.errno).map(([name, code]) => [cod
 
 /** A port could not be opened, synced or read; `code` is the errno's name, such as `"ENODEV"`. */
 export class PortError extends Error {
+  /** Always `PortError`. */
   override readonly name = "PortError";
 
+  /** `code`: the errno's name. */
   constructor(message: string, readonly code: string) {
     super(message);
   }

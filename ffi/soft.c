@@ -25,7 +25,7 @@
 
 #define JOIN_BYTE 0
 #define JOIN_TRIES 2000 /* of a millisecond: another's join or leave takes microseconds */
-#define OPEN_TRIES 100
+#define OPEN_TRIES 2000 /* each means that others came and went in the meantime */
 
 struct soft {
 	char path[160];

@@ -118,6 +118,8 @@ static int open_socket(struct uspf_port *port, const struct uspf_spec *spec)
 	unsigned interface;
 	int result;
 
+	if (spec->number[0] < 0 || spec->number[0] > UINT16_MAX)
+		return -EINVAL;
 	port->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (port->fd < 0)
 		return -errno;

@@ -30,13 +30,20 @@ export interface PacketFilterOptions {
 
 /** Decides which packets are kept. */
 export class PacketFilter {
+  /** UDP destination port; 0: any. */
   readonly destinationPort: number;
   /** Of the address, the bytes as they lie in memory, as one int32; used where `hasAddress`. */
   readonly addressWord: number;
+  /** Whether the destination address matters. */
   readonly hasAddress: boolean;
+  /** Exact size of the UDP payload. */
   readonly payloadBytes: number;
 
-  /** @throws {RangeError} for a port, an address or a size out of range. */
+  /**
+   * Makes a filter.
+   *
+   * @throws {RangeError} for a port, an address or a size out of range.
+   */
   constructor(options: PacketFilterOptions = {}) {
     const { destinationPort = 0, destinationAddress, payloadBytes = 14 } = options;
     checkRange("destination port", destinationPort, 0, 65535);

@@ -23,8 +23,11 @@ const WARM_UP_PACKETS = 200_000;
 
 /** What a sender works with. */
 export interface PacketSenderOptions {
+  /** Where to send; the caller closes it. */
   port: Port;
+  /** The packet, but for its tick. */
   template: PacketTemplate;
+  /** Where the ticks come from. */
   market: Market;
   /** Packets a second; 0: as fast as it goes. */
   rateHz?: number;
@@ -36,8 +39,11 @@ export interface PacketSenderOptions {
 
 /** What was sent so far. */
 export interface SendStats {
+  /** Packets that the port has taken. */
   sent: number;
+  /** Their bytes, from the Ethernet header on. */
   bytes: number;
+  /** From the first packet until now, or the end of `flush`. */
   elapsedNs: number;
   /** Packets a second, achieved. */
   pps: number;
@@ -45,6 +51,7 @@ export interface SendStats {
   ringFull: number;
   /** Packets given up because the schedule could not be kept. */
   slipped: number;
+  /** Syncs of the port. */
   syncs: number;
 }
 
@@ -61,6 +68,7 @@ export class PacketSender {
   #fullFor = 0;
   #turn = 0;
 
+  /** Warms up what writes packets; sends nothing yet. */
   constructor(options: PacketSenderOptions) {
     const { rateHz = 0, count = 0, burst = 256 } = options;
     this.#options = { ...options, rateHz, count, burst };

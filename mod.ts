@@ -1,0 +1,68 @@
+/**
+ * uspf: a user-space packet filter. Market data comes off the wire, is filtered and decoded in place, and
+ * reaches a trading engine through a ring in shared memory.
+ *
+ * ```text
+ *  port ──▶ BypassIO / PacketCapture ──▶ TickRing ──▶ TradingEngine ──▶ orders
+ *           PacketFilter                              Strategy
+ * ```
+ *
+ * @example Count the packets that arrive on a socket
+ * ```ts
+ * import { BypassIO } from "@uspf/uspf";
+ *
+ * const io = BypassIO.open("udp:127.0.0.1:5001", { tx: false });
+ * console.log(io.rx());
+ * io.close();
+ * ```
+ *
+ * @module
+ */
+
+// Ports: packets in and out.
+export { BypassIO } from "./capture/bypass_io.ts";
+export { openPort } from "./ffi/open_port.ts";
+export { type Port, RX, TX } from "./ffi/port.ts";
+export { PortError } from "./ffi/port_error.ts";
+export { advance, bufferByte, type Ring, slotsReady } from "./ffi/layout.ts";
+export { type FakeGeometry, FakePort } from "./ffi/fake_port.ts";
+
+// Filter.
+export { PacketFilter, type PacketFilterOptions } from "./filter/packet_filter.ts";
+export { type FastPath } from "./filter/fast_path.ts";
+export { MALFORMED, REJECTED, VERDICT } from "./filter/verdict.ts";
+
+// Capture.
+export { PacketCapture, type PacketCaptureOptions } from "./capture/packet_capture.ts";
+export {
+  BackgroundCapture,
+  type BackgroundCaptureOptions,
+  CaptureError,
+} from "./capture/background_capture.ts";
+export { type CaptureCounts, CaptureState, type Causes } from "./capture/capture_state.ts";
+export { type Distribution, Histogram } from "./capture/histogram.ts";
+export { type Wait, WAITS } from "./capture/pump_loop.ts";
+
+// Engine.
+export { TickRing } from "./engine/tick_ring.ts";
+export { InstrumentType, readTick, Side, type Tick, writeTick } from "./engine/tick.ts";
+export { type EngineStats, TradingEngine } from "./engine/trading_engine.ts";
+export { type MarketLimits } from "./engine/simulated_market.ts";
+export {
+  type Market as StrategyMarket,
+  type Strategy,
+  type StrategyFactory,
+} from "./engine/strategy.ts";
+export { MeanReversion, type MeanReversionOptions } from "./engine/mean_reversion.ts";
+export { type Order, type RejectedBy } from "./engine/order.ts";
+
+// Sender.
+export { PacketSender, type PacketSenderOptions, type SendStats } from "./sender/packet_sender.ts";
+export {
+  PacketTemplate,
+  type PacketTemplateFields,
+  type WritePacket,
+} from "./sender/packet_template.ts";
+export { type PacketFields } from "./sender/build_packet.ts";
+export { Market, type MarketOptions } from "./sender/market.ts";
+export { Pacer, type PacerOptions } from "./sender/pacer.ts";

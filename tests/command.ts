@@ -1,0 +1,88 @@
+/**
+ * Purpose: runs the project's commands as a user would, for tests.
+ */
+const root = new URL("..", import.meta.url).pathname;
+
+/** A finished command. */
+export interface Finished {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** A command that runs. */
+export interface Running {
+  process: Deno.ChildProcess;
+  /** Resolves once standard output has shown `text`. */
+  shown(text: string): Promise<void>;
+  finished: Promise<Finished>;
+}
+
+/** Starts `deno task <name>` without the task's own build step; it is killed after `limitMs`. */
+export function start(
+  name: "capture" | "send",
+  args: string[],
+  env: Record<string, string> = {},
+  limitMs = 30_000,
+): Running {
+  const main = name === "capture" ? "capture/main.ts" : "sender/main.ts";
+  const process = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-q", `-P=${name}`, main, ...args],
+    cwd: root,
+    env: { NO_COLOR: "1", ...env },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const timer = setTimeout(() => process.kill("SIGKILL"), limitMs);
+  let stdout = "";
+  const waiting: { text: string; resolve: () => void }[] = [];
+  const read = async () => {
+    for await (const chunk of process.stdout.pipeThrough(new TextDecoderStream())) {
+      stdout += chunk;
+      for (const { text, resolve } of waiting) if (stdout.includes(text)) resolve();
+    }
+  };
+  const finish = async () => {
+    const [stderr, { code }] = await Promise.all([
+      new Response(process.stderr).text(),
+      process.status,
+      read(),
+    ]);
+    clearTimeout(timer);
+    for (const { resolve } of waiting) resolve();
+    return { code, stdout, stderr };
+  };
+  const finished = finish();
+  const shown = (text: string) =>
+    stdout.includes(text)
+      ? Promise.resolve()
+      : new Promise<void>((resolve) => waiting.push({ text, resolve }));
+  return { process, shown, finished };
+}
+
+/** Runs a command to its end. */
+export function run(
+  name: "capture" | "send",
+  args: string[],
+  env: Record<string, string> = {},
+): Promise<Finished> {
+  return start(name, args, env).finished;
+}
+
+/** The objects of `--json`, one a line. */
+export function objects(stdout: string): Record<string, unknown>[] {
+  return stdout.split("\n").filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
+}
+
+// deno-lint-ignore no-explicit-any -- statistics are looked at field by field
+export type AnyStatistics = Record<string, any>;
+
+/** The last object, which must be the final one. */
+export function finalOf(finished: Finished): AnyStatistics {
+  const last = objects(finished.stdout).at(-1);
+  if (last?.final !== true) {
+    throw new Error(`no final object: ${finished.stdout}${finished.stderr}`);
+  }
+  return last;
+}
