@@ -87,7 +87,7 @@ export class CaptureState {
   readonly #control: Int32Array;
 
   /** New, or over the buffer of another isolate's. */
-  constructor(buffer = new SharedArrayBuffer(BYTES)) {
+  constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(BYTES)) {
     this.buffer = buffer;
     this.#control = new Int32Array(buffer, 0, CONTROL_BYTES / 4);
     this.counters = new Float64Array(buffer, CONTROL_BYTES, COUNTERS);

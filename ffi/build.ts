@@ -15,8 +15,8 @@ export async function build(): Promise<boolean> {
   const sources = names.filter((name) => name.endsWith(".c")).sort();
   const inputs = [...sources, ...names.filter((name) => name.endsWith(".h")), "build.ts"];
   if (!isOlder(output, inputs.map((name) => here + name))) return false;
-  Deno.mkdirSync(`${here}build`, { recursive: true });
   const compiler = await findCompiler();
+  Deno.mkdirSync(`${here}build`, { recursive: true });
   // Written beside and renamed: a program that is running keeps the file that it has mapped.
   const fresh = `${output}.${Deno.pid}`;
   const args = [...flags, ...more, "-o", fresh, ...sources.map((name) => here + name)];

@@ -27,7 +27,11 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+/* A driver that goes into netmap mode restarts its NIC; its link comes back in some 2 s. */
+#define LINK_WAIT_MS 5000
 
 struct request {
 	struct netmap_header header;
@@ -174,19 +178,51 @@ static int driver_of(const char *interface, char driver[32])
 	return result;
 }
 
+/* The interface in a name for the kernel; "" where it is a port of netmap's own. */
+static void interface_of(const char *name, char interface[IFNAMSIZ])
+{
+	int own = strncmp(name, "vale", 4) == 0 || strpbrk(name, "{}") != NULL;
+
+	snprintf(interface, IFNAMSIZ, "%s", own ? "" : name);
+}
+
+/* 1: the interface has a link; 0: it has none, or is down; -1: there is no such interface. */
+static int link_of(const char *interface)
+{
+	char path[64], text = '0';
+	int fd;
+
+	if (interface[0] == 0)
+		return -1;
+	snprintf(path, sizeof(path), "/sys/class/net/%s/carrier", interface);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	if (read(fd, &text, 1) != 1)
+		text = '0'; /* EINVAL while it is down */
+	close(fd);
+	return text == '1';
+}
+
+/* What is sent before the link is back is lost, and nothing arrives: the port is not ready before. */
+static void wait_for_link(const char *interface)
+{
+	for (int ms = 0; ms < LINK_WAIT_MS && link_of(interface) == 0; ms += 10)
+		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+}
+
 /*
  * netmap does not say whether it drives an interface natively or by emulation.
  * It is native when the driver was built with netmap, and then its module holds
  * the netmap module, unless admode 2 asks for emulation. Switch ports and pipes
  * live in netmap itself.
  */
-static enum uspf_mode mode_of(const char *name)
+static enum uspf_mode mode_of(const char *interface)
 {
-	char interface[IFNAMSIZ] = { 0 }, driver[33] = { 0 };
+	char driver[33] = { 0 };
 
-	if (strncmp(name, "vale", 4) == 0 || strpbrk(name, "{}") != NULL)
+	if (interface[0] == 0)
 		return USPF_MODE_NATIVE;
-	snprintf(interface, sizeof(interface), "%.*s", (int)strcspn(name, "-*^/@"), name);
 	if (admode() == 2)
 		return USPF_MODE_EMULATED;
 	if (admode() == 1)
@@ -217,13 +253,16 @@ static int open_device(void)
 static int register_port(struct uspf_port *port, const struct uspf_spec *spec, double info[])
 {
 	struct request request = { 0 };
-	int result = fill_request(port, &request, spec);
+	char interface[IFNAMSIZ];
+	int result = fill_request(port, &request, spec), linked;
 
 	if (result < 0)
 		return result;
+	interface_of(spec->text[0], interface);
+	linked = link_of(interface);
 	if (ioctl(port->fd, NETMAP_CONTROL, &request.header) < 0) {
 		if (request.extmem.option.status != 0 || request.offsets.option.status != 0)
-			return -EOPNOTSUPP;
+			return -ENOPROTOOPT;
 		return -errno;
 	}
 	if (port->region == NULL) {
@@ -235,7 +274,10 @@ static int register_port(struct uspf_port *port, const struct uspf_spec *spec, d
 		}
 	}
 	info[USPF_INFO_INTERFACE_OFFSET] = (double)request.body.offset;
-	info[USPF_INFO_MODE] = mode_of(spec->text[0]);
+	info[USPF_INFO_MODE] = mode_of(interface);
+	if (linked == 1)
+		wait_for_link(interface);
+	info[USPF_INFO_EXTRA] = link_of(interface);
 	return 0;
 }
 

@@ -3,9 +3,11 @@
  */
 import { type Ring, ringsOfInterface } from "./layout.ts";
 import type { NetmapName } from "./netmap_name.ts";
-import { NativePort, openNative, type Port, type PortInfo } from "./port.ts";
+import { NativePort, openNative, type Port, type PortInfo, RX, TX } from "./port.ts";
+import { PortError } from "./port_error.ts";
 
 const KIND = 1; // USPF_NETMAP
+const LINK_DOWN = 0; // USPF_INFO_EXTRA
 const MODES = ["native or emulated unknown", "native", "emulated"];
 
 /** A port of the netmap module: a NIC's rings, host rings, a VALE port, a pipe end or a monitor. */
@@ -19,7 +21,7 @@ export class NetmapPort extends NativePort implements Port {
     const rings = ringsOfInterface(new Int32Array(info.region), info.interfaceOffset);
     this.rx = rings.rx;
     this.tx = rings.tx;
-    this.mode = `netmap, ${MODES[info.mode]}`;
+    this.mode = `netmap, ${MODES[info.mode]}${info.extra === LINK_DOWN ? ", no link" : ""}`;
   }
 
   /** Registers the port with netmap; `directions` is RX, TX or both. */
@@ -43,7 +45,18 @@ export class NetmapPort extends NativePort implements Port {
     ];
     const texts = [name.device, name.share, name.extmemFile];
     const spec = { kind: KIND, directions, numbers, texts };
-    return new NetmapPort(text, openNative(text, spec, (code) => explain(code, name)));
+    const port = new NetmapPort(text, openNative(text, spec, (code) => explain(code, name)));
+    const missing = directions === RX && port.rx.length === 0
+      ? "receive"
+      : directions === TX && port.tx.length === 0
+      ? "transmit"
+      : "";
+    if (missing === "") return port;
+    port.close();
+    throw new PortError(
+      `Cannot open "${text}": it has no ${missing} rings: leave out "/R" or "/T"`,
+      "EINVAL",
+    );
   }
 }
 
@@ -54,7 +67,8 @@ function explain(code: string, name: NetmapName): string | undefined {
         `or use a port that needs no module, like "soft:lab:1" or "udp:0.0.0.0:5001"`;
     case "EACCES":
     case "EPERM":
-      return `no permission for /dev/netmap: run as root, or give yourself access to the device`;
+      return `no permission for ${name.extmemFile || "/dev/netmap"}: run as root, or give ` +
+        `yourself access to it`;
     case "ENXIO":
     case "ENOENT":
       return `no such interface or file "${
@@ -63,10 +77,16 @@ function explain(code: string, name: NetmapName): string | undefined {
     case "EBUSY":
       return `another program has these rings: end it, or ask for other rings with "-N"`;
     case "EINVAL":
-      return `netmap refuses this request (rings, slots or flags out of range): see netmap(4)`;
+      return `netmap refuses this request (rings, slots, flags, memory): see netmap(4); ` +
+        `"dmesg" may say why`;
     case "ENOMEM":
-      return `netmap has no memory left for its rings: raise /sys/module/netmap/parameters/buf_num`;
-    case "EOPNOTSUPP":
+      return name.extmemFile
+        ? `"${name.extmemFile}" has no room for its rings: use a larger file, of huge pages`
+        : `netmap has no memory left for its rings: raise /sys/module/netmap/parameters/buf_num`;
+    case "ENOPROTOOPT":
       return `netmap refuses an option of this name: leave it out, or see netmap(4)`;
+    case "EOPNOTSUPP":
+      return `the driver of "${name.device}" knows no netmap, and emulation is off: ` +
+        `write 0 into /sys/module/netmap/parameters/admode`;
   }
 }

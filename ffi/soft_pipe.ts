@@ -12,7 +12,7 @@
  * is gone, even killed, is there for the next reader.
  */
 import { RING, type Ring, ringAt } from "./layout.ts";
-import { NativePort, openNative, type Port, type PortInfo, RX } from "./port.ts";
+import { NativePort, openNative, packetsReady, type Port, type PortInfo, RX } from "./port.ts";
 import { explainSoft, pipeBlock, SOFT } from "./soft_layout.ts";
 import { swapSlots } from "./soft_moves.ts";
 
@@ -105,6 +105,7 @@ export class SoftPipe extends NativePort implements Port {
       this.library.uspf_sleep_ns(Math.min(timeoutUs, 20) * 1000);
       return;
     }
+    if (packetsReady(this) > 0) return;
     const words = this.#words, ring = this.rx[0];
     Atomics.store(words, this.#doorbell, 1);
     // Looked at once more after the bell is hung: a packet published before would not ring it.

@@ -12,7 +12,7 @@
  * whoever is killed, the others go on. Packets of one sender stay in order.
  */
 import { RING, type Ring, ringAt } from "./layout.ts";
-import { NativePort, openNative, type Port, type PortInfo, RX } from "./port.ts";
+import { NativePort, openNative, packetsReady, type Port, type PortInfo, RX } from "./port.ts";
 import { SoftAddresses } from "./soft_addresses.ts";
 import { explainSoft, laneBlock, SOFT, switchTxBlock } from "./soft_layout.ts";
 import { copyPacket, copyRun } from "./soft_moves.ts";
@@ -102,6 +102,7 @@ export class SoftSwitch extends NativePort implements Port {
 
   override wait(directions: number, timeoutUs: number): void {
     if ((directions & RX) === 0) return; // a switch always has room: what does not fit is dropped
+    if (packetsReady(this) > 0) return;
     const words = this.#words;
     Atomics.store(words, this.#doorbell, 1);
     // Looked at once more after the bell is hung: what was published before would not ring it.

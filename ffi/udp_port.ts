@@ -12,7 +12,7 @@
  */
 import { formatIPv4 } from "./ipv4_address.ts";
 import { bufferByte, RING, type Ring, ringsOfInterface } from "./layout.ts";
-import { NativePort, openNative, type Port, type PortInfo, RX } from "./port.ts";
+import { NativePort, openNative, packetsReady, type Port, type PortInfo, RX } from "./port.ts";
 
 const KIND = 3; // USPF_UDP
 const SOCKET_BUFFER_BYTES = 64 * 1024 * 1024;
@@ -76,6 +76,11 @@ export class UdpPort extends NativePort implements Port {
     return super.txSync();
   }
 
+  override wait(directions: number, timeoutUs: number): void {
+    if ((directions & RX) !== 0 && packetsReady(this) > 0) return;
+    super.wait(directions, timeoutUs);
+  }
+
   /** Everything before the payload, from what the kernel told of the datagram. */
   #writeHeaders(slot: number): void {
     const w = this.#words, ring = this.rx[0];
@@ -108,7 +113,8 @@ export class UdpPort extends NativePort implements Port {
     const at = ring.buffersAt + (w[s] << 9), bytes = ring.bytes, length = w[s + 1] & 0xffff;
     const packet = bufferByte(ring, s), ipBytes = (bytes[packet + 14] & 15) * 4, udp = 14 + ipBytes;
     w[s + 2] = w[s + 3] = 0;
-    if ((w[at + 3] & 0xf0ffff) !== 0x400008 || bytes[packet + 23] !== 17) return;
+    if ((w[at + 3] & 0xf0ffff) !== 0x400008) return;
+    if ((w[at + 5] & 0xff00ff3f) !== 0x11000000) return; // not UDP, or a fragment
     if (ipBytes < 20 || length < udp + 8) return;
     const b = packet + udp;
     const udpBytes = bytes[b + 4] << 8 | bytes[b + 5];

@@ -7,7 +7,7 @@
  *  4     tl tl id id   total length                (w4 & 0xffff) === its bytes
  *  5     ff ff tt 11   fragment, TTL, UDP          (w5 & 0xff00ff3f) === 0x11000000
  *  7, 8  .. .. da da  da da sp sp                  destination address
- *  9     dp dp ul ul   port, UDP length            port; w9 >>> 16 === its bytes
+ *  9     dp dp ul ul   port, UDP length            (w9 ^ both) >>> 0 <= 0xffff: the length is right
  * ```
  * "Plain" means: no tag, no option, no fragment, lengths that agree and are the wanted ones. Packets that
  * are plain differ only in address and port, which are decided without a branch. All others are for
@@ -40,19 +40,16 @@ export function fastPath(filter: PacketFilter): FastPath {
       differs: `(w7 >>> 16 ^ ${low}) | (w8 & 0xffff ^ ${high})`,
     });
   }
-  if (filter.destinationPort !== 0) {
-    rejects.push({
-      verdict: VERDICT.port,
-      differs: `w9 & 0xffff ^ ${hex(swap16(filter.destinationPort))}`,
-    });
-  }
+  // Of w9 the upper half is the UDP length: where that is right, what is left of the XOR is the port's.
+  const length = `w9 ^ ${hex(swap16(udp) * 0x10000 + swap16(filter.destinationPort))}`;
+  if (filter.destinationPort !== 0) rejects.push({ verdict: VERDICT.port, differs: length });
   return {
     minimumBytes: 14 + total,
     plain: [
       `(w3 & 0xffffff) === 0x450008`,
       `(w4 & 0xffff) === ${hex(swap16(total))}`,
       `(w5 & 0xff00ff3f) === 0x11000000`,
-      `w9 >>> 16 === ${hex(swap16(udp))}`,
+      `(${length}) >>> 0 <= 0xffff`,
     ],
     rejects,
   };
