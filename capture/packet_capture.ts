@@ -11,7 +11,7 @@
  */
 import { TickRing } from "../engine/tick_ring.ts";
 import { advance, RING, type Ring, slotsReady } from "../ffi/layout.ts";
-import type { Port } from "../ffi/port.ts";
+import { type Port, ticksBetween } from "../ffi/port.ts";
 import type { PacketFilter } from "../filter/packet_filter.ts";
 import { VERDICT, VERDICTS } from "../filter/verdict.ts";
 import { CaptureState, COUNTER } from "./capture_state.ts";
@@ -105,7 +105,7 @@ export class PacketCapture {
     if (received > 0) {
       counters[COUNTER.bursts]++;
       if (received > counters[COUNTER.burstMax]) counters[COUNTER.burstMax] = received;
-      this.state.service.record((this.#ended - began) / received, received);
+      this.state.service.recordShare(ticksBetween(began, this.#ended), received);
     }
     return received;
   }

@@ -8,7 +8,7 @@
  * | hybrid | spins for 100 µs after the last packet, then sleeps | as spin, then as poll | a core while busy |
  */
 import { threadCpuNs, tscHz } from "../ffi/host.ts";
-import { RX } from "../ffi/port.ts";
+import { RX, ticksBetween } from "../ffi/port.ts";
 import { type CaptureState, COUNTER } from "./capture_state.ts";
 import type { PacketCapture } from "./packet_capture.ts";
 
@@ -24,25 +24,26 @@ const DRAIN_S = 0.05;
 
 /** Runs until `state.stop()`; then drains what is in the rings, for 50 ms at most. */
 export function pumpUntilStopped(capture: PacketCapture, state: CaptureState, wait: Wait): void {
-  const hz = tscHz(), spinTicks = wait === "hybrid" ? HYBRID_SPIN_S * hz : 0;
+  const hz = tscHz(), reportTicks = REPORT_S * hz | 0;
+  const spinTicks = wait === "hybrid" ? HYBRID_SPIN_S * hz | 0 : 0;
   const { port } = capture;
-  let busyAt = port.clock(), reportAt = 0, now = busyAt;
+  let busyAt = port.clock(), reportedAt = busyAt, now = busyAt;
   capture.resume();
   while (!state.stopping) {
     const received = capture.pump();
-    if (received === 0 && wait !== "spin" && port.clock() - busyAt >= spinTicks) {
+    now = port.clock();
+    if (received === 0 && wait !== "spin" && ticksBetween(busyAt, now) >= spinTicks) {
       port.wait(RX, SLEEP_US);
       capture.resume();
     }
-    now = port.clock();
     if (received > 0) busyAt = now;
-    if (now >= reportAt) {
-      reportAt = now + REPORT_S * hz;
+    if (ticksBetween(reportedAt, now) >= reportTicks) {
+      reportedAt = now;
       report(capture, state);
     }
   }
-  const end = now + DRAIN_S * hz;
-  while (capture.pump() > 0 && port.clock() < end);
+  const began = port.clock(), drainTicks = DRAIN_S * hz;
+  while (capture.pump() > 0 && ticksBetween(began, port.clock()) < drainTicks);
   report(capture, state);
 }
 

@@ -7,17 +7,18 @@
 import process from "node:process";
 
 /** The interface that this code speaks; USPF_ABI in uspf.h. */
-const ABI = 1;
+const ABI = 2;
 
 const SYMBOLS = {
   uspf_abi: { parameters: [], result: "i32" },
   uspf_open: { parameters: ["buffer", "buffer"], result: "i32" },
   uspf_close: { parameters: ["i32"], result: "i32" },
-  uspf_rxsync: { parameters: ["i32"], result: "f64" },
-  uspf_txsync: { parameters: ["i32"], result: "f64" },
+  uspf_rxsync: { parameters: ["i32"], result: "i32" },
+  uspf_txsync: { parameters: ["i32"], result: "i32" },
   uspf_wait: { parameters: ["i32", "i32", "i32"], result: "i32" },
   uspf_stat: { parameters: ["i32", "buffer"], result: "i32" },
   uspf_control: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  uspf_clock: { parameters: [], result: "i32" },
   uspf_tsc: { parameters: [], result: "f64" },
   uspf_tsc_hz: { parameters: [], result: "f64" },
   uspf_now_ns: { parameters: [], result: "f64" },

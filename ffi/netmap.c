@@ -183,7 +183,7 @@ static void interface_of(const char *name, char interface[IFNAMSIZ])
 {
 	int own = strncmp(name, "vale", 4) == 0 || strpbrk(name, "{}") != NULL;
 
-	snprintf(interface, IFNAMSIZ, "%s", own ? "" : name);
+	snprintf(interface, IFNAMSIZ, "%.*s", IFNAMSIZ - 1, own ? "" : name);
 }
 
 /* 1: the interface has a link; 0: it has none, or is down; -1: there is no such interface. */
@@ -277,7 +277,7 @@ static int register_port(struct uspf_port *port, const struct uspf_spec *spec, d
 	info[USPF_INFO_MODE] = mode_of(interface);
 	if (linked == 1)
 		wait_for_link(interface);
-	info[USPF_INFO_EXTRA] = link_of(interface);
+	info[USPF_INFO_EXTRA] = link_of(interface) == 0; /* 1: there is no link */
 	return 0;
 }
 

@@ -26,6 +26,8 @@ const FLAGS: Record<string, number> = {
 };
 
 const RING_LIMIT = 0xfff; // NETMAP_RING_MASK
+const RINGS_LIMIT = 0xffff; // nr_tx_rings and its like are 16 bits wide
+const NUMBER_LIMIT = 0x7fffffff;
 const NAME_BYTES = 64; // NETMAP_REQ_IFNAMSIZ, with the zero byte
 
 const CONF_KEYS: Record<string, (keyof NetmapConf)[]> = {
@@ -124,7 +126,7 @@ function parseRings(parsed: NetmapName, text: string, fail: Fail): string {
   parsed.ringId = Number(number);
   if (parsed.ringId >= RING_LIMIT) fail(`ring ${number} is not below ${RING_LIMIT}`);
   let rest = text.slice(match[0].length);
-  for (let suffix; (suffix = /^(?:\/([^@/]*)|@(\d+))/.exec(rest)) !== null;) {
+  for (let suffix; (suffix = /^(?:\/([^@]*)|@(\d+))/.exec(rest)) !== null;) {
     if (suffix[1] !== undefined) parseFlags(parsed, suffix[1], fail);
     else parseMemory(parsed, suffix[2], fail);
     rest = rest.slice(suffix[0].length);
@@ -152,6 +154,7 @@ function parseOptions(parsed: NetmapName, text: string, fail: Fail): void {
     const [, kind, separator, body] = /^([^:=]*)([:=]?)(.*)$/s.exec(option)!;
     const defaultKey = { share: "port", extmem: "file", offset: "initial" }[kind];
     if (separator === "=" && !defaultKey) fail(`"=" after "${kind}"`);
+    if (separator === "" && (defaultKey || kind === "conf")) fail(`nothing after "${kind}"`);
     const pairs = separator === "=" ? `${defaultKey}=${body}` : body;
     parseOption(parsed, kind, keysOf(pairs, kind, fail), fail);
   }
@@ -176,8 +179,9 @@ function parseOption(
   fail: Fail,
 ): void {
   const number = (key: string) => {
-    const value = keys.get(key)!;
-    return /^\d+$/.test(value) ? Number(value) : fail(`"${key}" is not a number: "${value}"`);
+    const value = keys.get(key)!, limit = key.endsWith("rings") ? RINGS_LIMIT : NUMBER_LIMIT;
+    if (!/^\d+$/.test(value)) fail(`"${key}" is not a number: "${value}"`);
+    return Number(value) <= limit ? Number(value) : fail(`"${key}" is above ${limit}: "${value}"`);
   };
   const only = (allowed: string[], needed?: string) => {
     for (const key of keys.keys()) {

@@ -7,7 +7,7 @@ import { NativePort, openNative, type Port, type PortInfo, RX, TX } from "./port
 import { PortError } from "./port_error.ts";
 
 const KIND = 1; // USPF_NETMAP
-const LINK_DOWN = 0; // USPF_INFO_EXTRA
+const NO_LINK = 1; // in USPF_INFO_EXTRA
 const MODES = ["native or emulated unknown", "native", "emulated"];
 
 /** A port of the netmap module: a NIC's rings, host rings, a VALE port, a pipe end or a monitor. */
@@ -21,7 +21,7 @@ export class NetmapPort extends NativePort implements Port {
     const rings = ringsOfInterface(new Int32Array(info.region), info.interfaceOffset);
     this.rx = rings.rx;
     this.tx = rings.tx;
-    this.mode = `netmap, ${MODES[info.mode]}${info.extra === LINK_DOWN ? ", no link" : ""}`;
+    this.mode = `netmap, ${MODES[info.mode]}${info.extra === NO_LINK ? ", no link" : ""}`;
   }
 
   /** Registers the port with netmap; `directions` is RX, TX or both. */

@@ -106,20 +106,20 @@ int32_t uspf_close(int32_t handle)
 	return 0;
 }
 
-double uspf_rxsync(int32_t handle)
+int32_t uspf_rxsync(int32_t handle)
 {
 	struct uspf_port *port = uspf_port_of(handle);
 	int result = port == NULL ? -EBADF : port->ops->rxsync(port);
 
-	return result < 0 ? result : uspf_tsc();
+	return result < 0 ? result : uspf_clock();
 }
 
-double uspf_txsync(int32_t handle)
+int32_t uspf_txsync(int32_t handle)
 {
 	struct uspf_port *port = uspf_port_of(handle);
 	int result = port == NULL ? -EBADF : port->ops->txsync(port);
 
-	return result < 0 ? result : uspf_tsc();
+	return result < 0 ? result : uspf_clock();
 }
 
 int32_t uspf_wait(int32_t handle, int32_t directions, int32_t timeout_us)

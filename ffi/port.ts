@@ -42,15 +42,15 @@ export interface Port {
   /** Transmit rings. */
   readonly tx: readonly Ring[];
   /**
-   * Gives the slots before each receive ring's head back and shows new packets; returns the time stamp
-   * counter after it.
+   * Gives the slots before each receive ring's head back and shows new packets; returns the clock after
+   * it.
    *
    * @throws {PortError} where the system call fails, for instance because the interface went away.
    */
   rxSync(): number;
   /** Sends the slots before each transmit ring's head and shows the free ones; returns the counter. */
   txSync(): number;
-  /** The time stamp counter now. */
+  /** The low 31 bits of the time stamp counter: for `ticksBetween`. */
   clock(): number;
   /** Sleeps until there may be packets (RX) or room (TX), `timeoutUs` at most; it may return early. */
   wait(directions: number, timeoutUs: number): void;
@@ -79,19 +79,19 @@ export abstract class NativePort {
   }
 
   rxSync(): number {
-    const tsc = this.library.uspf_rxsync(this.handle);
-    if (tsc < 0) this.fail("receive from", tsc);
-    return tsc;
+    const now = this.library.uspf_rxsync(this.handle);
+    if (now < 0) this.fail("receive from", now);
+    return now;
   }
 
   txSync(): number {
-    const tsc = this.library.uspf_txsync(this.handle);
-    if (tsc < 0) this.fail("send to", tsc);
-    return tsc;
+    const now = this.library.uspf_txsync(this.handle);
+    if (now < 0) this.fail("send to", now);
+    return now;
   }
 
   clock(): number {
-    return this.library.uspf_tsc();
+    return this.library.uspf_clock();
   }
 
   wait(directions: number, timeoutUs: number): void {
@@ -161,6 +161,11 @@ function encodeSpec(spec: PortSpec): Uint8Array<ArrayBuffer> {
     }
   });
   return bytes;
+}
+
+/** Ticks of the time stamp counter from one clock reading to a later one, which is less than 2^31 ticks later. */
+export function ticksBetween(from: number, to: number): number {
+  return (to - from) & 0x7fffffff;
 }
 
 /** Packets waiting in all receive rings, as of the last sync. */

@@ -74,7 +74,7 @@ export class SoftPipe extends NativePort implements Port {
       Atomics.store(words, this.#rxLink + SOFT.link.head / 4, head);
     }
     words[ring.at + RING.tail] = Atomics.load(words, this.#rxLink + SOFT.link.tail / 4);
-    return this.library.uspf_tsc();
+    return this.library.uspf_clock();
   }
 
   override txSync(): number {
@@ -96,7 +96,7 @@ export class SoftPipe extends NativePort implements Port {
         this.library.uspf_control(this.handle, SOFT.wake, this.#peer);
       }
     }
-    return this.library.uspf_tsc();
+    return this.library.uspf_clock();
   }
 
   /** Sleeps for packets. For room it only waits a while: a pipe's reader rings no bell. */

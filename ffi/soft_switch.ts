@@ -12,7 +12,15 @@
  * whoever is killed, the others go on. Packets of one sender stay in order.
  */
 import { RING, type Ring, ringAt } from "./layout.ts";
-import { NativePort, openNative, packetsReady, type Port, type PortInfo, RX } from "./port.ts";
+import {
+  NativePort,
+  openNative,
+  packetsReady,
+  type Port,
+  type PortInfo,
+  RX,
+  ticksBetween,
+} from "./port.ts";
 import { SoftAddresses } from "./soft_addresses.ts";
 import { explainSoft, laneBlock, SOFT, switchTxBlock } from "./soft_layout.ts";
 import { copyPacket, copyRun } from "./soft_moves.ts";
@@ -24,7 +32,7 @@ const LINK_TAIL = SOFT.link.tail / 4,
   LINK_LOST = SOFT.link.lost / 8,
   LINK_LOST_BEFORE = SOFT.link.lostBefore / 8;
 const ETHERNET_BYTES = 14;
-const REAP_TICKS = 2.5e9; // about a second of the time stamp counter
+const REAP_TICKS = 2 ** 30; // of the clock: a fraction of a second
 
 /** A port of a soft switch: `soft:lab:1`. */
 export class SoftSwitch extends NativePort implements Port {
@@ -50,7 +58,7 @@ export class SoftSwitch extends NativePort implements Port {
   readonly #touched = new Uint8Array(SOFT.ports);
   #sent = 0;
   #overflowed = false;
-  #nextReap = 0;
+  #reapedAt = 0;
 
   private constructor(name: string, info: PortInfo) {
     super(name, info);
@@ -83,7 +91,7 @@ export class SoftSwitch extends NativePort implements Port {
       }
       words[at + RING.tail] = Atomics.load(words, link + LINK_TAIL);
     }
-    return this.library.uspf_tsc();
+    return this.library.uspf_clock();
   }
 
   override txSync(): number {
@@ -95,9 +103,9 @@ export class SoftSwitch extends NativePort implements Port {
     }
     words[ring.at + RING.tail] = (head - 1) & MASK;
     this.#publish();
-    const tsc = this.library.uspf_tsc();
-    if (this.#overflowed) this.#lookForDead(tsc);
-    return tsc;
+    const now = this.library.uspf_clock();
+    if (this.#overflowed) this.#lookForDead(now);
+    return now;
   }
 
   override wait(directions: number, timeoutUs: number): void {
@@ -252,11 +260,11 @@ export class SoftSwitch extends NativePort implements Port {
     }
   }
 
-  /** A lane that overflows may be a dead port's: let the library look, once a second at most. */
-  #lookForDead(tsc: number): void {
+  /** A lane that overflows may be a dead port's: let the library look, a few times a second at most. */
+  #lookForDead(now: number): void {
     this.#overflowed = false;
-    if (tsc < this.#nextReap) return;
-    this.#nextReap = tsc + REAP_TICKS;
+    if (ticksBetween(this.#reapedAt, now) < REAP_TICKS) return;
+    this.#reapedAt = now;
     this.library.uspf_control(this.handle, SOFT.reap, 0);
   }
 }

@@ -58,13 +58,13 @@ export class UdpPort extends NativePort implements Port {
   }
 
   override rxSync(): number {
-    const tsc = super.rxSync();
+    const now = super.rxSync();
     const tail = this.#words[this.rx[0].at + RING.tail];
     while (this.#written !== tail) {
       this.#writeHeaders(this.#written);
       this.#written = (this.#written + 1) & MASK;
     }
-    return tsc;
+    return now;
   }
 
   override txSync(): number {

@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 /* Changes with every change of this file, ring.h or soft.h that a program can see. */
-#define USPF_ABI 1
+#define USPF_ABI 2
 
 enum uspf_kind { USPF_NETMAP = 1, USPF_SOFT = 2, USPF_UDP = 3 };
 enum uspf_direction { USPF_RX = 1, USPF_TX = 2 };
@@ -75,8 +75,8 @@ extern const struct uspf_ops uspf_netmap_ops, uspf_soft_ops, uspf_udp_ops;
 USPF_API int32_t uspf_abi(void);
 USPF_API int32_t uspf_open(const struct uspf_spec *spec, double *info);
 USPF_API int32_t uspf_close(int32_t handle);
-USPF_API double uspf_rxsync(int32_t handle); /* the time stamp counter after the sync, or -errno */
-USPF_API double uspf_txsync(int32_t handle);
+USPF_API int32_t uspf_rxsync(int32_t handle); /* uspf_clock() after the sync, or -errno */
+USPF_API int32_t uspf_txsync(int32_t handle);
 USPF_API int32_t uspf_wait(int32_t handle, int32_t directions, int32_t timeout_us); /* 1 ready, 0 not */
 USPF_API int32_t uspf_stat(int32_t handle, double *stat);
 USPF_API int32_t uspf_control(int32_t handle, int32_t verb, int32_t argument);
@@ -85,6 +85,7 @@ int uspf_poll(int fd, short events, int timeout_us);
 
 /* host.c */
 USPF_API double uspf_tsc(void);
+USPF_API int32_t uspf_clock(void); /* the counter's low 31 bits */
 USPF_API double uspf_tsc_hz(void);
 USPF_API double uspf_now_ns(void);
 USPF_API double uspf_thread_cpu_ns(void);
