@@ -8,6 +8,7 @@
  *       [4] tx_rings [5] rx_rings [6] host_tx_rings [7] host_rx_rings [8] tx_slots [9] rx_slots
  *       [10] if_num [11] if_size [12] ring_num [13] ring_size [14] buf_num [15] buf_size (extmem)
  *       [16] initial offset [17] offset bits [18] 1: offsets are wanted
+ *       [19] buffers of our own, beyond those of the rings
  *       text[0] name for the kernel  [1] port whose memory to share  [2] file of external memory
  */
 #define _GNU_SOURCE
@@ -125,6 +126,7 @@ static int fill_request(struct uspf_port *port, struct request *request, const s
 	body->host_rx_rings = (uint16_t)spec->number[7];
 	body->tx_slots = (uint32_t)spec->number[8];
 	body->rx_slots = (uint32_t)spec->number[9];
+	body->extra_bufs = (uint32_t)spec->number[19];
 	if (spec->text[1][0] != 0) {
 		result = memory_of(port->fd, spec->text[1]);
 		if (result < 0)

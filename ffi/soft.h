@@ -36,14 +36,14 @@
 #include "ring.h"
 
 #define SOFT_MAGIC 0x66707375u /* "uspf" */
-#define SOFT_VERSION 1u
+#define SOFT_VERSION 2u
 
 enum soft_shape { SOFT_SWITCH = 1, SOFT_PIPE = 2 };
 enum soft_verb { SOFT_WAKE = 1, SOFT_REAP = 2 };
 
 #define SOFT_PORTS 56 /* so that the whole switch is below 2^31 words */
 #define SOFT_SLOTS 1024
-#define SOFT_BUFFER_BYTES 2048
+#define SOFT_BUFFER_BYTES 2112 /* 33 cache lines: see below */
 
 #define SOFT_MEMBERS 4096
 #define SOFT_MEMBER_BYTES 64
@@ -62,7 +62,7 @@ enum soft_verb { SOFT_WAKE = 1, SOFT_REAP = 2 };
 
 /* A ring block: link, header, slots; a switch's blocks also hold their buffers. */
 #define SOFT_RING_BYTES (256 + SOFT_SLOTS * 16)
-#define SOFT_SWITCH_BLOCK 2117632 /* link + ring + 1024 buffers, rounded up to pages */
+#define SOFT_SWITCH_BLOCK 2183168 /* link + ring + 1024 buffers, rounded up to pages */
 #define SOFT_PIPE_BLOCK 20480     /* link + ring, rounded up to pages */
 #define SOFT_PIPE_DIRECTION (2 * SOFT_PIPE_BLOCK + 2 * SOFT_SLOTS * SOFT_BUFFER_BYTES)
 

@@ -9,7 +9,7 @@ export const SOFT = {
   reap: 2,
   ports: 56,
   slots: 1024,
-  bufferBytes: 2048,
+  bufferBytes: 2112,
   header: { generation: 24, addresses: 28 },
   members: 4096,
   memberBytes: 64,
@@ -19,9 +19,9 @@ export const SOFT = {
   doorbellBytes: 256,
   rings: 32768,
   link: { tail: 0, lost: 8, head: 128, lostBefore: 136, bytes: 256 },
-  switchBlock: 2117632,
+  switchBlock: 2183168,
   pipeBlock: 20480,
-  pipeDirection: 2 * 20480 + 2 * 1024 * 2048,
+  pipeDirection: 2 * 20480 + 2 * 1024 * 2112,
 } as const;
 
 /** Byte offset of the transmit ring's block of a switch port. */

@@ -1,7 +1,7 @@
 /**
  * Purpose: the inner loops of soft pipes and switches, by word index, without fields or objects.
  *
- * The numbers are literals on purpose (1024 slots of 4 words, buffers of 512 words): with constants
+ * The numbers are literals on purpose (1024 slots of 4 words, buffers of 528 words): with constants
  * read from another module the loops are a third slower.
  */
 
@@ -38,13 +38,13 @@ export function copyRun(
   to: number,
   count: number,
 ): number {
-  const first = fromBuffers + (words[fromSlots + (from << 2)] << 9);
+  const first = fromBuffers + Math.imul(words[fromSlots + (from << 2)], 528);
   const key0 = words[first], key1 = words[first + 1], key2 = words[first + 2];
   for (let i = 0; i < count; i++) {
     const a = fromSlots + (((from + i) & 1023) << 2);
     const slot = (to + i) & 1023;
-    const s = fromBuffers + (words[a] << 9);
-    const t = toBuffers + (slot << 9);
+    const s = fromBuffers + Math.imul(words[a], 528);
+    const t = toBuffers + Math.imul(slot, 528);
     const lengthAndFlags = words[a + 1];
     if (
       ((words[s] ^ key0) | (words[s + 1] ^ key1) | (words[s + 2] ^ key2) |
@@ -85,7 +85,7 @@ function copyBlock(words: Int32Array, s: number, t: number): void {
 
 /** What lies beyond the first 64 bytes; a memmove wins from a few hundred on. */
 function copyRest(words: Int32Array, s: number, t: number, length: number): void {
-  const end = ((length < 2048 ? length : 2048) + 3) >> 2;
+  const end = ((length < 2112 ? length : 2112) + 3) >> 2;
   if (end > 64) {
     words.copyWithin(t + 16, s + 16, s + end);
   } else {

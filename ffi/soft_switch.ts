@@ -25,7 +25,7 @@ import { SoftAddresses } from "./soft_addresses.ts";
 import { explainSoft, laneBlock, SOFT, switchTxBlock } from "./soft_layout.ts";
 import { copyPacket, copyRun } from "./soft_moves.ts";
 
-const MASK = SOFT.slots - 1;
+const MASK = SOFT.slots - 1, BUFFER_WORDS = SOFT.bufferBytes / 4;
 const MORE = 0x200000; // NS_MOREFRAG in a slot's length-and-flags word
 const LINK_TAIL = SOFT.link.tail / 4,
   LINK_HEAD = SOFT.link.head / 4,
@@ -180,7 +180,7 @@ export class SoftSwitch extends NativePort implements Port {
     if ((words[slot + 1] & 0xffff) < ETHERNET_BYTES) {
       return slotsOfPacket(words, ring.slotsAt, this.#sent, slots); // not a packet, for VALE neither
     }
-    const packet = ring.buffersAt + (words[slot] << 9);
+    const packet = ring.buffersAt + Math.imul(words[slot], BUFFER_WORDS);
     const w1 = words[packet + 1], w2 = words[packet + 2];
     this.#addresses.learn((w1 >>> 16) | (w2 << 16), w2 >>> 16, this.#index);
     const receiver = this.#addresses.find(words[packet], w1 & 0xffff);
@@ -223,8 +223,13 @@ export class SoftSwitch extends NativePort implements Port {
       const from = ring.slotsAt + (((this.#sent + i) & MASK) << 2);
       const to = (this.#tails[receiver] + i) & MASK;
       words[lane + (to << 2) + 1] = words[from + 1];
-      const packet = ring.buffersAt + (words[from] << 9);
-      copyPacket(words, packet, lane + SOFT.slots * 4 + (to << 9), words[from + 1] & 0xffff);
+      const packet = ring.buffersAt + Math.imul(words[from], BUFFER_WORDS);
+      copyPacket(
+        words,
+        packet,
+        lane + SOFT.slots * 4 + to * BUFFER_WORDS,
+        words[from + 1] & 0xffff,
+      );
     }
     this.#tails[receiver] = (this.#tails[receiver] + count) & MASK;
     this.#touched[receiver] = 1;

@@ -3,14 +3,15 @@
  * fast as the pacer lets them.
  *
  * ```text
- *  Market.fill ─▶ ticks ─▶ template.write ─▶ tx ring [head, tail) ─▶ txSync ─▶ wire
+ *  Market.fill ─▶ ticks ─▶ burst writer ─▶ tx ring [head, tail) ─▶ txSync ─▶ wire
  *      ▲                                          full: counted, tried again
  *   Pacer.due
  * ```
  */
 import { nowNs, sleepNs } from "../ffi/host.ts";
-import { advance, RING, type Ring, SLOT_WORDS, slotsReady } from "../ffi/layout.ts";
+import { advance, RING, type Ring, slotsReady } from "../ffi/layout.ts";
 import { type Port, TX } from "../ffi/port.ts";
+import { type BurstWriter, compileBurstWriter } from "./burst_writer.ts";
 import { Market } from "./market.ts";
 import { Pacer } from "./pacer.ts";
 import type { PacketTemplate } from "./packet_template.ts";
@@ -59,6 +60,7 @@ export interface SendStats {
 export class PacketSender {
   readonly #options: Required<PacketSenderOptions>;
   readonly #packetBytes: number;
+  readonly #writers = new Map<Ring, BurstWriter>();
   #pacer: Pacer;
   #startNs = 0;
   #placed = 0;
@@ -74,6 +76,10 @@ export class PacketSender {
     this.#options = { ...options, rateHz, count, burst };
     this.#pacer = new Pacer({ rateHz, startNs: 0 });
     this.#packetBytes = Math.max(MIN_PACKET_BYTES, options.template.packetBytes);
+    for (const ring of options.port.tx) {
+      const { template, market: { ticks } } = options;
+      this.#writers.set(ring, compileBurstWriter(template, ring, ticks, this.#packetBytes));
+    }
     this.#warmUp();
   }
 
@@ -125,11 +131,12 @@ export class PacketSender {
 
   /** Has V8 compile what writes packets, on free slots that are not handed over, before the clock starts. */
   #warmUp(): void {
-    const { port, burst, template: { write } } = this.#options, ring = port.tx[0];
-    const market = new Market({ seed: 0, maxBurst: burst });
-    const count = Math.min(burst, slotsReady(ring));
-    for (let written = 0; written < WARM_UP_PACKETS && count > 0; written += count) {
-      writeBurst(ring, market.ticks, market.fill(count), this.#packetBytes, write);
+    const { burst } = this.#options, market = new Market({ seed: 0, maxBurst: burst });
+    for (const [ring, write] of this.#writers) {
+      const count = Math.min(burst, slotsReady(ring));
+      for (let written = 0; written < WARM_UP_PACKETS && count > 0; written += count) {
+        write(ring.words[ring.at + RING.head], market.fill(count));
+      }
     }
   }
 
@@ -151,9 +158,9 @@ export class PacketSender {
   }
 
   #place(ring: Ring, wanted: number): void {
-    const { market, template: { write } } = this.#options;
+    const { market } = this.#options;
     const placed = market.fill(wanted);
-    writeBurst(ring, market.ticks, placed, this.#packetBytes, write);
+    this.#writers.get(ring)!(ring.words[ring.at + RING.head], placed);
     advance(ring, placed);
     this.#pacer.sent(placed);
     this.#placed += placed;
@@ -170,25 +177,5 @@ export class PacketSender {
       (unsent, ring) => unsent + ring.slotCount - 1 - slotsReady(ring),
       0,
     );
-  }
-}
-
-/** Writes `count` packets into the free slots from the ring's head on. */
-function writeBurst(
-  ring: Ring,
-  ticks: Int32Array,
-  count: number,
-  packetBytes: number,
-  write: PacketTemplate["write"],
-): void {
-  const { words, slotsAt, buffersAt, slotCount } = ring, bufferWords = ring.bufferBytes >> 2;
-  let slot = words[ring.at + RING.head];
-  for (let i = 0; i < count; i++) {
-    const s = slotsAt + slot * SLOT_WORDS, at = buffersAt + Math.imul(words[s], bufferWords) | 0;
-    const t = i * 4;
-    words[at + 14] = 0; // padding, where the packet is shorter than Ethernet's least
-    write(words, at, ticks[t], ticks[t + 1], ticks[t + 2], ticks[t + 3]);
-    words[s + 1] = packetBytes;
-    slot = slot + 1 === slotCount ? 0 : slot + 1;
   }
 }

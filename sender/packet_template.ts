@@ -60,6 +60,10 @@ export class PacketTemplate {
   readonly packetBytes: number;
   /** How many words {@linkcode write} writes. */
   readonly packetWords: number;
+  /** The packet with a tick of zeros, as words; its UDP checksum is that of such a tick. */
+  readonly words: Int32Array;
+  /** The one's complement sum over what the UDP checksum covers but the tick. */
+  readonly partialSum: number;
   /** The source of {@linkcode write}, to be read by people. */
   readonly source: string;
   /** Writes the packet with one tick in it; never throws, never allocates. */
@@ -80,6 +84,8 @@ export class PacketTemplate {
     const packet = buildPacket(fields, new Uint8Array(fields.payloadBytes));
     const words = wordsOf(packet);
     const partial = partialSum(words, packet.length);
+    this.words = words;
+    this.partialSum = partial;
     this.packetBytes = packet.length;
     this.packetWords = words.length;
     this.source = writerSource("writePacket", partial, constantStores(words));

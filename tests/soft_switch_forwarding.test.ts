@@ -95,7 +95,8 @@ testKinds(isSwitch, "floods broadcast and multicast, and learns no group", (_, n
   }
 });
 
-testKinds(isSwitch, "follows an address that moves", (_, network) => {
+// VALE does not learn a source again that was its port's last one, though it was seen elsewhere since.
+testKinds(isSoft, "follows an address that moves", (_, network) => {
   using lab = new Switch(network, 3);
   for (const port of [0, 1, 0, 1, 1, 0]) {
     lab.send(port, A, BROADCAST);
@@ -183,6 +184,7 @@ testKinds(
       using lab = new Switch(kind.network(), 4);
       const macs = [A, B, C, 0x02000000000d, 0x02000000000e, 0x02ffffffffff, BROADCAST, GROUP];
       const seen = new Map<number, number>(), expected: number[][] = [[], [], [], []];
+      const last: number[] = [];
       let number = 0;
       for (let burst = 0; burst < 300; burst++) {
         const from = random() % 4;
@@ -190,7 +192,9 @@ testKinds(
           const source = macs[random() % 6], destination = macs[random() % macs.length];
           for (let run = Math.min(count, 1 + random() % 9); run > 0; run--, count--) {
             lab.put(from, source, destination);
-            bridge(seen, expected, from, source, destination, number++);
+            if (isSoft(kind) || last[from] !== source) seen.set(source, from);
+            last[from] = source;
+            bridge(seen, expected, from, destination, number++);
           }
         }
         lab.ports[from].txSync();
@@ -205,11 +209,9 @@ function bridge(
   seen: Map<number, number>,
   arrived: number[][],
   from: number,
-  source: number,
   destination: number,
   number: number,
 ): void {
-  seen.set(source, from);
   const to = seen.get(destination);
   arrived.forEach((numbers, port) => {
     if (port !== from && (to === undefined || to === port)) numbers.push(number);
