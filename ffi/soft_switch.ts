@@ -23,7 +23,7 @@ import {
 } from "./port.ts";
 import { SoftAddresses } from "./soft_addresses.ts";
 import { explainSoft, laneBlock, SOFT, switchTxBlock } from "./soft_layout.ts";
-import { copyPacket, copyRun } from "./soft_moves.ts";
+import { copyPacket, copyRun, runLength } from "./soft_moves.ts";
 
 const MASK = SOFT.slots - 1, BUFFER_WORDS = SOFT.bufferBytes / 4;
 const MORE = 0x200000; // NS_MOREFRAG in a slot's length-and-flags word
@@ -31,6 +31,7 @@ const LINK_TAIL = SOFT.link.tail / 4,
   LINK_HEAD = SOFT.link.head / 4,
   LINK_LOST = SOFT.link.lost / 8,
   LINK_LOST_BEFORE = SOFT.link.lostBefore / 8;
+const LINK_TO_SLOTS = SOFT.link.bytes / 4 + RING.slots, SLOTS_TO_BUFFERS = SOFT.slots * 4;
 const ETHERNET_BYTES = 14;
 const REAP_TICKS = 2 ** 30; // of the clock: a fraction of a second
 
@@ -41,6 +42,7 @@ export class SoftSwitch extends NativePort implements Port {
   readonly tx: readonly Ring[];
   readonly #words: Int32Array;
   readonly #floats: Float64Array;
+  readonly #quads: BigInt64Array;
   readonly #index: number;
   readonly #addresses: SoftAddresses;
   readonly #doorbell: number;
@@ -53,6 +55,8 @@ export class SoftSwitch extends NativePort implements Port {
   #receivers: number[] = [];
   readonly #isReceiver = new Uint8Array(SOFT.ports);
   readonly #epochs = new Int32Array(SOFT.ports).fill(-1);
+  /** Word indices of the lanes' link blocks. */
+  readonly #links = new Int32Array(SOFT.ports);
   readonly #tails = new Int32Array(SOFT.ports);
   readonly #heads = new Int32Array(SOFT.ports);
   readonly #touched = new Uint8Array(SOFT.ports);
@@ -64,9 +68,11 @@ export class SoftSwitch extends NativePort implements Port {
     super(name, info);
     this.#words = new Int32Array(info.region);
     this.#floats = new Float64Array(info.region);
+    this.#quads = new BigInt64Array(info.region);
     this.#index = info.extra;
     this.#addresses = new SoftAddresses(this.#words);
     this.#doorbell = (SOFT.doorbells + this.#index * SOFT.doorbellBytes) / 4;
+    for (let i = 0; i < SOFT.ports; i++) this.#links[i] = laneBlock(i, this.#index) / 4;
     this.tx = [ringAt(this.#words, switchTxBlock(this.#index) + SOFT.link.bytes)];
     this.#refresh();
   }
@@ -158,7 +164,7 @@ export class SoftSwitch extends NativePort implements Port {
     this.#receivers.push(receiver);
     if (this.#epochs[receiver] === epoch) return;
     this.#epochs[receiver] = epoch;
-    const link = laneBlock(receiver, this.#index) / 4;
+    const link = this.#links[receiver];
     this.#tails[receiver] = Atomics.load(this.#words, link + LINK_TAIL);
     this.#heads[receiver] = Atomics.load(this.#words, link + LINK_HEAD);
   }
@@ -186,48 +192,52 @@ export class SoftSwitch extends NativePort implements Port {
     const receiver = this.#addresses.find(words[packet], w1 & 0xffff);
     if (receiver === this.#index) return 1; // its addressee is behind us: nothing to forward
     const known = receiver >= 0 && this.#isReceiver[receiver] !== 0;
-    if (known && (words[slot + 1] & MORE) === 0) return this.#forwardRun(ring, slots, receiver);
-    const count = slotsOfPacket(words, ring.slotsAt, this.#sent, slots);
-    if (known) this.#copySlots(ring, count, receiver);
-    else for (const other of this.#receivers) this.#copySlots(ring, count, other);
+    if ((words[slot + 1] & MORE) !== 0) {
+      const count = slotsOfPacket(words, ring.slotsAt, this.#sent, slots);
+      if (known) this.#copySlots(ring, count, receiver);
+      else for (const other of this.#receivers) this.#copySlots(ring, count, other);
+      return count;
+    }
+    const count = runLength(words, ring.slotsAt, ring.buffersAt, this.#sent, slots);
+    if (known) this.#copyRun(ring, count, receiver);
+    else for (const other of this.#receivers) this.#copyRun(ring, count, other);
     return count;
   }
 
-  #forwardRun(ring: Ring, slots: number, receiver: number): number {
-    const room = this.#room(receiver, slots);
-    const lane = laneBlock(receiver, this.#index) / 4 + SOFT.link.bytes / 4;
-    const tail = this.#tails[receiver];
-    const count = copyRun(
+  /** As many of `count` packets, one slot each, as a receiver has room for. */
+  #copyRun(ring: Ring, count: number, receiver: number): void {
+    const room = this.#room(receiver, count), copied = room < count ? room : count;
+    const slots = this.#links[receiver] + LINK_TO_SLOTS, tail = this.#tails[receiver];
+    const { slotsAt, buffersAt } = ring;
+    copyRun(
       this.#words,
-      ring.slotsAt,
-      ring.buffersAt,
+      this.#quads,
+      slotsAt,
+      buffersAt,
       this.#sent,
-      lane + RING.slots,
-      lane + RING.slots + SOFT.slots * 4,
+      slots,
+      slots + SLOTS_TO_BUFFERS,
       tail,
-      room < slots ? room : slots,
+      copied,
     );
-    this.#tails[receiver] = (tail + count) & MASK;
+    this.#tails[receiver] = (tail + copied) & MASK;
     this.#touched[receiver] = 1;
-    if (count > 0) return count;
-    this.#lose(receiver);
-    return 1;
+    if (copied < count) this.#lose(receiver, count - copied);
   }
 
   /** One packet, in one slot or several, to one receiver: all of it or nothing. */
   #copySlots(ring: Ring, count: number, receiver: number): void {
-    if (this.#room(receiver, count) < count) return this.#lose(receiver);
-    const words = this.#words;
-    const lane = laneBlock(receiver, this.#index) / 4 + SOFT.link.bytes / 4 + RING.slots;
+    if (this.#room(receiver, count) < count) return this.#lose(receiver, 1);
+    const words = this.#words, lane = this.#links[receiver] + LINK_TO_SLOTS;
     for (let i = 0; i < count; i++) {
       const from = ring.slotsAt + (((this.#sent + i) & MASK) << 2);
       const to = (this.#tails[receiver] + i) & MASK;
       words[lane + (to << 2) + 1] = words[from + 1];
       const packet = ring.buffersAt + Math.imul(words[from], BUFFER_WORDS);
       copyPacket(
-        words,
-        packet,
-        lane + SOFT.slots * 4 + to * BUFFER_WORDS,
+        this.#quads,
+        packet / 2,
+        (lane + SLOTS_TO_BUFFERS + to * BUFFER_WORDS) / 2,
         words[from + 1] & 0xffff,
       );
     }
@@ -239,15 +249,12 @@ export class SoftSwitch extends NativePort implements Port {
   #room(receiver: number, wanted: number): number {
     const room = (this.#heads[receiver] - this.#tails[receiver] - 1) & MASK;
     if (room >= wanted) return room;
-    this.#heads[receiver] = Atomics.load(
-      this.#words,
-      laneBlock(receiver, this.#index) / 4 + LINK_HEAD,
-    );
+    this.#heads[receiver] = Atomics.load(this.#words, this.#links[receiver] + LINK_HEAD);
     return (this.#heads[receiver] - this.#tails[receiver] - 1) & MASK;
   }
 
-  #lose(receiver: number): void {
-    this.#floats[laneBlock(receiver, this.#index) / 8 + LINK_LOST]++;
+  #lose(receiver: number, packets: number): void {
+    this.#floats[this.#links[receiver] / 2 + LINK_LOST] += packets;
     this.#overflowed = true;
   }
 
@@ -256,8 +263,7 @@ export class SoftSwitch extends NativePort implements Port {
     for (const receiver of this.#receivers) {
       if (touched[receiver] === 0) continue;
       touched[receiver] = 0;
-      const link = laneBlock(receiver, this.#index) / 4;
-      Atomics.store(words, link + LINK_TAIL, this.#tails[receiver]);
+      Atomics.store(words, this.#links[receiver] + LINK_TAIL, this.#tails[receiver]);
       const doorbell = (SOFT.doorbells + receiver * SOFT.doorbellBytes) / 4;
       if (Atomics.load(words, doorbell) !== 0) {
         this.library.uspf_control(this.handle, SOFT.wake, receiver);

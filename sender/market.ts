@@ -67,7 +67,8 @@ export class Market {
   readonly ticks: Int32Array;
 
   readonly #floats: Float32Array;
-  readonly #instruments: number;
+  /** How many instruments there are. */
+  readonly instruments: number;
   readonly #random: Random;
   readonly #state: Int32Array;
   readonly #increments = new Float64Array(INCREMENTS);
@@ -83,7 +84,7 @@ export class Market {
     checkCount("ticks a burst", maxBurst, MAX_BURST);
     this.ticks = new Int32Array(maxBurst * TICK_WORDS);
     this.#floats = new Float32Array(this.ticks.buffer);
-    this.#instruments = instruments;
+    this.instruments = instruments;
     this.#random = Random.fromSeed(seed);
     this.#state = openingState(instruments, this.#random);
   }
@@ -98,7 +99,7 @@ export class Market {
   fill(count: number): number {
     const { ticks } = this;
     const floats = this.#floats;
-    const instruments = this.#instruments;
+    const { instruments } = this;
     const random = this.#random;
     const state = this.#state;
     const increments = this.#increments;

@@ -3,17 +3,18 @@
  * fast as the pacer lets them.
  *
  * ```text
- *  Market.fill ─▶ ticks ─▶ burst writer ─▶ tx ring [head, tail) ─▶ txSync ─▶ wire
- *      ▲                                          full: counted, tried again
- *   Pacer.due
+ *  Market ─▶ packet book ─▶ burst writer ─▶ tx ring [head, tail) ─▶ txSync ─▶ wire
+ *            made once           ▲            full: counted, tried again
+ *                             Pacer.due
  * ```
  */
 import { nowNs, sleepNs } from "../ffi/host.ts";
 import { advance, RING, type Ring, slotsReady } from "../ffi/layout.ts";
 import { type Port, TX } from "../ffi/port.ts";
 import { type BurstWriter, compileBurstWriter } from "./burst_writer.ts";
-import { Market } from "./market.ts";
+import type { Market } from "./market.ts";
 import { Pacer } from "./pacer.ts";
+import { bookSize, makeBook } from "./packet_book.ts";
 import type { PacketTemplate } from "./packet_template.ts";
 
 /** Ethernet's least, without the frame check sequence (IEEE 802.3, 4A.4.2). */
@@ -63,6 +64,9 @@ export class PacketSender {
   readonly #writers = new Map<Ring, BurstWriter>();
   #pacer: Pacer;
   #startNs = 0;
+  readonly #bookPackets: number;
+  /** The next packet of the book. */
+  #page = 0;
   #placed = 0;
   #endNs = 0;
   #ringFull = 0;
@@ -76,9 +80,11 @@ export class PacketSender {
     this.#options = { ...options, rateHz, count, burst };
     this.#pacer = new Pacer({ rateHz, startNs: 0 });
     this.#packetBytes = Math.max(MIN_PACKET_BYTES, options.template.packetBytes);
-    for (const ring of options.port.tx) {
-      const { template, market: { ticks } } = options;
-      this.#writers.set(ring, compileBurstWriter(template, ring, ticks, this.#packetBytes));
+    const { port, template, market } = options;
+    this.#bookPackets = bookSize(market.instruments);
+    const book = makeBook(template, market, this.#bookPackets);
+    for (const ring of port.tx) {
+      this.#writers.set(ring, compileBurstWriter(template, ring, book, this.#packetBytes));
     }
     this.#warmUp();
   }
@@ -131,11 +137,11 @@ export class PacketSender {
 
   /** Has V8 compile what writes packets, on free slots that are not handed over, before the clock starts. */
   #warmUp(): void {
-    const { burst } = this.#options, market = new Market({ seed: 0, maxBurst: burst });
+    const { burst } = this.#options;
     for (const [ring, write] of this.#writers) {
       const count = Math.min(burst, slotsReady(ring));
       for (let written = 0; written < WARM_UP_PACKETS && count > 0; written += count) {
-        write(ring.words[ring.at + RING.head], market.fill(count));
+        write(ring.words[ring.at + RING.head], 0, count);
       }
     }
   }
@@ -158,9 +164,9 @@ export class PacketSender {
   }
 
   #place(ring: Ring, wanted: number): void {
-    const { market } = this.#options;
-    const placed = market.fill(wanted);
-    this.#writers.get(ring)!(ring.words[ring.at + RING.head], placed);
+    const left = this.#bookPackets - this.#page, placed = wanted < left ? wanted : left;
+    this.#writers.get(ring)!(ring.words[ring.at + RING.head], this.#page, placed);
+    this.#page = placed === left ? 0 : this.#page + placed;
     advance(ring, placed);
     this.#pacer.sent(placed);
     this.#placed += placed;

@@ -3,6 +3,7 @@ import { FakePort } from "../ffi/fake_port.ts";
 import { advance, RING } from "../ffi/layout.ts";
 import { buildPacket } from "../sender/build_packet.ts";
 import { compileBurstWriter } from "../sender/burst_writer.ts";
+import { makeBook } from "../sender/packet_book.ts";
 import { Market } from "../sender/market.ts";
 import { PacketTemplate } from "../sender/packet_template.ts";
 
@@ -26,14 +27,15 @@ for (const { slotCount, bufferBytes, payloadBytes } of SHAPES) {
   Deno.test(`compileBurstWriter writes what buildPacket builds: ${slotCount} slots of ${bufferBytes}, payload of ${payloadBytes}`, () => {
     const port = new FakePort({ slotCount, bufferBytes }), ring = port.tx[0];
     const template = new PacketTemplate({ ...FIELDS, payloadBytes });
-    const market = new Market({ seed: 3, maxBurst: 50 });
+    const book = makeBook(template, new Market({ seed: 3 }), 256);
+    const market = new Market({ seed: 3, maxBurst: 50 }); // the same ticks again, for the oracle
     const packetBytes = Math.max(60, template.packetBytes);
     ring.bytes.fill(0xee, 256 + slotCount * 16); // what buffers held before must not show
-    const write = compileBurstWriter(template, ring, market.ticks, packetBytes);
+    const write = compileBurstWriter(template, ring, book, packetBytes);
     const expected: Uint8Array[] = [];
-    for (const wanted of [1, 50, 7, 50, 2, 50, 3, 50]) {
+    for (const wanted of [1, 50, 7, 50, 2, 50, 3, 43]) {
       const count = market.fill(wanted);
-      write(ring.words[ring.at + RING.head], count);
+      write(ring.words[ring.at + RING.head], expected.length, count);
       advance(ring, count);
       port.txSync();
       const ticks = new Uint8Array(market.ticks.buffer);
