@@ -3,12 +3,10 @@
  *
  * The transmit rings may be another program's as well, which sends on the same interface. To warm a loop
  * up on them would change what that one sends, so a port asks netmap for buffers of its own, and lays a
- * ring into the first of them that only looks like one:
+ * ring into the lowest of them that only looks like one; the others are in its slots:
  *
  * ```text
  *  netmap_if ─ ni_bufs_head ─▶ buffer ──▶ buffer ──▶ … ──▶ 0    word 0 of each: the next one
- *                              header,    slot 0's   slot 1's
- *                              slots
  * ```
  * The kernel follows the chain when the port is closed; it is whole again by then.
  */
@@ -100,8 +98,9 @@ function chainOf(ring: Ring, head: number): number[] {
   return chain;
 }
 
-/** A ring in the first of these buffers, with the others in its slots; `like` says where buffers lie. */
-function scratchRing(like: Ring, [first, ...buffers]: number[]): Ring | undefined {
+/** A ring in the lowest of these buffers, with the others in its slots; `like` says where buffers lie. */
+function scratchRing(like: Ring, own: number[]): Ring | undefined {
+  const [first, ...buffers] = own.toSorted((a, b) => a - b);
   const slotCount = buffers.length + 1, headerBytes = RING.slots * 4;
   if (buffers.length === 0) return undefined;
   if (headerBytes + slotCount * SLOT_WORDS * 4 > like.bufferBytes) return undefined;

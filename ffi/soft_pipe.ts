@@ -11,7 +11,7 @@
  * A full pipe keeps its packets in the transmit ring: nothing is lost. What waits in a pipe whose reader
  * is gone, even killed, is there for the next reader.
  */
-import { RING, type Ring, ringAt } from "./layout.ts";
+import { RING, type Ring, ringAt, SLOT_WORDS } from "./layout.ts";
 import { NativePort, openNative, packetsReady, type Port, type PortInfo, RX } from "./port.ts";
 import { explainSoft, pipeBlock, SOFT } from "./soft_layout.ts";
 import { swapSlots } from "./soft_moves.ts";
@@ -24,6 +24,9 @@ export class SoftPipe extends NativePort implements Port {
   readonly rx: readonly Ring[];
   readonly tx: readonly Ring[];
   readonly #words: Int32Array;
+  readonly #quads: BigInt64Array;
+  /** The buffers in the slots of the ring that we fill. */
+  readonly #peerBuffers = new Int32Array(SOFT.slots);
   /** Word indices: link of the ring that we read, link and first slot of the one that we fill. */
   readonly #rxLink: number;
   readonly #peerLink: number;
@@ -39,6 +42,7 @@ export class SoftPipe extends NativePort implements Port {
   private constructor(name: string, end: 0 | 1, info: PortInfo) {
     super(name, info);
     this.#words = new Int32Array(info.region);
+    this.#quads = new BigInt64Array(info.region);
     this.#peer = 1 - end;
     const rxBlock = pipeBlock(this.#peer, true), peerBlock = pipeBlock(end, true);
     this.rx = [ringAt(this.#words, rxBlock + SOFT.link.bytes)];
@@ -46,6 +50,9 @@ export class SoftPipe extends NativePort implements Port {
     this.#rxLink = rxBlock / 4;
     this.#peerLink = peerBlock / 4;
     this.#peerSlots = ringAt(this.#words, peerBlock + SOFT.link.bytes).slotsAt;
+    for (let slot = 0; slot < SOFT.slots; slot++) {
+      this.#peerBuffers[slot] = this.#words[this.#peerSlots + slot * SLOT_WORDS];
+    }
     this.#doorbell = (SOFT.doorbells + end * SOFT.doorbellBytes) / 4;
     this.#peerDoorbell = (SOFT.doorbells + this.#peer * SOFT.doorbellBytes) / 4;
     this.#released = this.#words[this.#rxLink + SOFT.link.head / 4];
@@ -87,7 +94,16 @@ export class SoftPipe extends NativePort implements Port {
     }
     const count = wanted < room ? wanted : room;
     if (count > 0) {
-      swapSlots(words, ring.slotsAt, this.#sent, this.#peerSlots, this.#peerTail, count);
+      swapSlots(
+        words,
+        this.#quads,
+        this.#peerBuffers,
+        ring.slotsAt,
+        this.#sent,
+        this.#peerSlots,
+        this.#peerTail,
+        count,
+      );
       this.#sent = (this.#sent + count) & MASK;
       this.#peerTail = (this.#peerTail + count) & MASK;
       Atomics.store(words, this.#peerLink + SOFT.link.tail / 4, this.#peerTail);

@@ -169,6 +169,7 @@ const SWITCHES = [
   "@conf:slots=512",
   "@conf:slots=256",
   "@conf:slots=1000",
+  "@conf:rings=2",
   "@offset:initial=64",
 ];
 for (const options of SWITCHES) {
@@ -256,7 +257,7 @@ netmapTest("NetmapPort takes several switch rings and one of them", () => {
 netmapTest("NetmapPort shows what the host's stack sends on its host ring", async () => {
   using veth = new Veth(0);
   ip("addr", "add", "198.51.100.1/24", "dev", veth.ends[0]);
-  using io = new Io(`netmap:${veth.ends[0]}^`);
+  using io = new Io(`netmap:${veth.ends[0]}*`);
   const socket = createSocket("udp4");
   const found = await io.until(
     (bytes, at) => bytes[at + 12] === 0x08 && bytes[at + 13] === 0x06, // ARP asks for the other
