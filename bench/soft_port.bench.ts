@@ -139,7 +139,7 @@ function send(portName: string, core: number): void {
   port.close();
 }
 
-async function child(...args: string[]) {
+function child(...args: string[]) {
   const process = new Deno.Command(Deno.execPath(), {
     args: ["run", "-q", "-P=bench", import.meta.url, ...args],
     stdout: "piped",
@@ -166,9 +166,9 @@ async function child(...args: string[]) {
 }
 
 async function round(kind: typeof KINDS[number], role: string, cores: number[]) {
-  const receiver = await child(role, kind.rx, String(cores[0]));
+  const receiver = child(role, kind.rx, String(cores[0]));
   await receiver.ready();
-  const sender = await child("tx", kind.tx, String(cores.at(-1)));
+  const sender = child("tx", kind.tx, String(cores.at(-1)));
   const [sent, got] = [await sender.result(), await receiver.result() as Result];
   if (sent.sent !== got.received + got.lost || got.ticks !== got.received || got.ticks === 0) {
     throw new Error(

@@ -126,14 +126,14 @@ export class PacketCapture {
   }
 
   /**
-   * Has V8 compile the loops before packets come, by running them over the free slots of the port's
-   * transmit ring, filled with synthetic packets. Counts nothing. See `warm_up.ts`.
+   * Has V8 compile the loops before packets come, by running them over the port's scratch ring, filled
+   * with synthetic packets. Counts nothing. See `warm_up.ts`.
    */
   warmUp(packets?: number): void {
     for (const ring of this.port.rx) {
       const { deliver, discard } = this.#loopsFor(ring);
       for (const loop of [deliver, discard]) {
-        warmUp({ filter: this.filter, ring, scratch: this.port.tx[0], run: loop.run, packets });
+        warmUp({ filter: this.filter, ring, scratch: this.port.scratch, run: loop.run, packets });
       }
     }
   }

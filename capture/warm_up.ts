@@ -3,7 +3,7 @@
  * times the usual, and one burst may stall for milliseconds: that happens here, on synthetic packets.
  *
  * The loop is bound to its region (see hot_loop.ts), so the packets are laid where the region is ours to
- * write: in the free slots of a transmit ring, which are not handed over. Packets that are not plain are
+ * write: in the free slots of the port's scratch ring, which are never handed over. Packets that are not plain are
  * among them, so that the first real one does not throw the compiled code away.
  */
 import { VERDICT } from "../filter/verdict.ts";
@@ -21,7 +21,7 @@ export interface WarmUpOptions {
   filter: PacketFilter;
   /** The receive ring that the loop is for. */
   ring: Ring;
-  /** A transmit ring of the same region; without one nothing is warmed. */
+  /** A ring of the same region with free slots; without one nothing is warmed. */
   scratch: Ring | undefined;
   run: HotLoop;
   packets?: number;

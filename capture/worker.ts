@@ -5,7 +5,7 @@
 import { TickRing } from "../engine/tick_ring.ts";
 import { currentCore, pinToCore } from "../ffi/host.ts";
 import { openPort } from "../ffi/open_port.ts";
-import { RX, TX } from "../ffi/port.ts";
+import { RX } from "../ffi/port.ts";
 import { PortError } from "../ffi/port_error.ts";
 import { PacketFilter, type PacketFilterOptions } from "../filter/packet_filter.ts";
 import { CaptureState } from "./capture_state.ts";
@@ -32,8 +32,7 @@ export type WorkerNews =
 
 function work(orders: WorkerOrders, tell: (news: WorkerNews) => void): void {
   if (orders.core !== undefined) pinToCore(orders.core);
-  // Receiving only; the transmit rings are there all the same, and warmUp borrows their free slots.
-  const port = openPort(orders.port, orders.port.startsWith("udp:") ? RX : RX | TX);
+  const port = openPort(orders.port, RX);
   const state = new CaptureState(orders.state);
   const capture = new PacketCapture({
     port,

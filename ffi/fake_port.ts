@@ -24,6 +24,7 @@ export class FakePort implements Port {
   readonly mode = "fake";
   readonly rx: readonly Ring[];
   readonly tx: readonly Ring[];
+  readonly scratch: Ring;
   /** Copies of the packets sent so far. */
   readonly sent: Uint8Array[] = [];
   #filled = 0;
@@ -35,6 +36,7 @@ export class FakePort implements Port {
     const block = RING_BYTES + slotCount * (16 + bufferBytes);
     const words = new Int32Array(2 * block / 4);
     this.tx = [layRing(words, 0, slotCount, bufferBytes, slotCount - 1)];
+    this.scratch = this.tx[0];
     this.rx = [layRing(words, block, slotCount, bufferBytes, 0)];
   }
 

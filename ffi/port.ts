@@ -41,6 +41,8 @@ export interface Port {
   readonly rx: readonly Ring[];
   /** Transmit rings. */
   readonly tx: readonly Ring[];
+  /** A ring of the same region whose free slots are ours alone: to warm a loop up on. */
+  readonly scratch: Ring | undefined;
   /**
    * Gives the slots before each receive ring's head back and shows new packets; returns the clock after
    * it.

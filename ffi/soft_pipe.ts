@@ -23,6 +23,7 @@ export class SoftPipe extends NativePort implements Port {
   readonly mode = "soft pipe, shared memory";
   readonly rx: readonly Ring[];
   readonly tx: readonly Ring[];
+  readonly scratch: Ring;
   readonly #words: Int32Array;
   readonly #quads: BigInt64Array;
   /** The buffers in the slots of the ring that we fill. */
@@ -47,6 +48,7 @@ export class SoftPipe extends NativePort implements Port {
     const rxBlock = pipeBlock(this.#peer, true), peerBlock = pipeBlock(end, true);
     this.rx = [ringAt(this.#words, rxBlock + SOFT.link.bytes)];
     this.tx = [ringAt(this.#words, pipeBlock(end, false) + SOFT.link.bytes)];
+    this.scratch = this.tx[0];
     this.#rxLink = rxBlock / 4;
     this.#peerLink = peerBlock / 4;
     this.#peerSlots = ringAt(this.#words, peerBlock + SOFT.link.bytes).slotsAt;

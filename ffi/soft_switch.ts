@@ -40,6 +40,7 @@ export class SoftSwitch extends NativePort implements Port {
   readonly mode = "soft switch, shared memory";
   readonly rx: Ring[] = [];
   readonly tx: readonly Ring[];
+  readonly scratch: Ring;
   readonly #words: Int32Array;
   readonly #floats: Float64Array;
   readonly #quads: BigInt64Array;
@@ -74,6 +75,7 @@ export class SoftSwitch extends NativePort implements Port {
     this.#doorbell = (SOFT.doorbells + this.#index * SOFT.doorbellBytes) / 4;
     for (let i = 0; i < SOFT.ports; i++) this.#links[i] = laneBlock(i, this.#index) / 4;
     this.tx = [ringAt(this.#words, switchTxBlock(this.#index) + SOFT.link.bytes)];
+    this.scratch = this.tx[0];
     this.#refresh();
   }
 

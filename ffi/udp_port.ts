@@ -34,6 +34,7 @@ export class UdpPort extends NativePort implements Port {
   readonly mode = "udp socket, recvmmsg and sendmmsg";
   readonly rx: readonly Ring[];
   readonly tx: readonly Ring[];
+  readonly scratch: Ring;
   readonly #words: Int32Array;
   readonly #port: number;
   #written = 0;
@@ -46,6 +47,7 @@ export class UdpPort extends NativePort implements Port {
     const rings = ringsOfInterface(this.#words, 0);
     this.rx = rings.rx;
     this.tx = rings.tx;
+    this.scratch = this.tx[0];
   }
 
   /** Binds to receive; connects to transmit; opened for both, it sends where each packet's header says. */

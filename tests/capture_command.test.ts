@@ -153,7 +153,7 @@ Deno.test("capture --quiet prints only the summary, --print-code the loop, --ver
     "--print-code",
   ]);
   assertMatch(code.stdout, /return function hotLoop\(/);
-  assertMatch(code.stdout, /0x8913/);
+  assertMatch(code.stdout, /0x16008913/);
   assertEquals((await run("capture", ["--version"])).stdout, `uspf ${VERSION}\n`);
   assertMatch((await run("capture", ["--help"])).stdout, /--ring-size/);
 });
