@@ -15,8 +15,11 @@ export interface DemoSender {
   stop(): Promise<number>;
 }
 
-/** Starts it on a port; the capture must be there already, or its first packets are lost. */
-export async function startDemoSender(port: string): Promise<DemoSender> {
+/**
+ * Starts it on a port, on a core that is not the capture thread's where there is one. The capture must be
+ * there already, or its first packets are lost.
+ */
+export async function startDemoSender(port: string, core: number): Promise<DemoSender> {
   const stop = new SharedArrayBuffer(4);
   const ready = Promise.withResolvers<void>(), ended = Promise.withResolvers<number>();
   const fail = (message: string) => {
@@ -39,7 +42,7 @@ export async function startDemoSender(port: string): Promise<DemoSender> {
     fail(event.message);
   };
   ended.promise.catch(() => {});
-  worker.postMessage({ args: ["-i", port, "-r", String(RATE_HZ)], stop });
+  worker.postMessage({ args: ["-i", port, "-r", String(RATE_HZ), "--core", String(core)], stop });
   await ready.promise;
   return {
     rateHz: RATE_HZ,

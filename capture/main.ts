@@ -30,10 +30,11 @@ async function main(): Promise<number> {
   const demo = options.port === "";
   const network = `demo_${Deno.pid}`;
   const port = demo ? `soft:${network}:capture` : options.port;
-  const core = options.core ?? allowedCores().at(-1)!;
+  const cores = allowedCores(), core = options.core ?? cores.at(-1)!;
+  const senderCore = cores.find((other) => other !== core) ?? core;
   if (options.engineCore !== undefined) pinToCore(options.engineCore);
   const capture = await BackgroundCapture.start({ ...options, port, core, ticks, filter: options });
-  const sender = demo ? await startDemoSender(`soft:${network}:sender`) : undefined;
+  const sender = demo ? await startDemoSender(`soft:${network}:sender`, senderCore) : undefined;
   await giveUpPermissions();
   announce(options, port, capture, sender);
   const run = {

@@ -2,6 +2,7 @@
  * Purpose: the built-in sender: a sender on a thread of its own, for `deno task capture` without a port.
  * It ends when the shared flag says so.
  */
+import { pinToCore } from "../ffi/host.ts";
 import { turn } from "../ffi/usage.ts";
 import { newSender } from "./new_sender.ts";
 import { parseSendOptions } from "./send_options.ts";
@@ -19,7 +20,9 @@ const SLICE_MS = 5;
 addEventListener("message", async ({ data }: MessageEvent<SenderOrders>) => {
   const stop = new Int32Array(data.stop);
   try {
-    const { port, sender } = newSender(parseSendOptions(data.args));
+    const options = parseSendOptions(data.args);
+    if (options.core !== undefined) pinToCore(options.core);
+    const { port, sender } = newSender(options);
     postMessage({ type: "ready" });
     while (Atomics.load(stop, 0) === 0 && !sender.done) {
       sender.run(SLICE_MS);
