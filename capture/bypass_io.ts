@@ -113,7 +113,7 @@ export class BypassIO {
     const offsets = ring.hasOffsets ? offsetMask(ring) : 0;
     for (let i = 0; i < count; i++) {
       const slot = ring.slotsAt + (head + i) % ring.slotCount * SLOT_WORDS;
-      const offset = words[slot + 2] & offsets;
+      const offset = (words[slot + 2] & offsets) >>> 0;
       this.offsets[i] = bufferByte(ring, slot) + offset;
       this.lengths[i] = Math.max(0, Math.min(words[slot + 1] & 0xffff, bufferBytes - offset));
     }
@@ -125,7 +125,7 @@ export class BypassIO {
 
   #put(ring: Ring, bytes: Uint8Array, offset: number, length: number): void {
     const slot = ring.slotsAt + ring.words[ring.at + RING.head] * SLOT_WORDS;
-    const start = ring.hasOffsets ? ring.words[slot + 2] & offsetMask(ring) : 0;
+    const start = ring.hasOffsets ? (ring.words[slot + 2] & offsetMask(ring)) >>> 0 : 0;
     const at = bufferByte(ring, slot) + start;
     for (let i = 0; i < length; i++) ring.bytes[at + i] = bytes[offset + i];
     ring.words[slot + 1] = length;

@@ -172,7 +172,8 @@ export class PacketCapture {
         done += plainLoop(this.filter, ring, head + done, odd, out.words, at, mask, tally);
       }
       if (done === 0) {
-        done = takeSplit(ring, head, slotsReady(ring), tally);
+        const at = tail + tally[VERDICT.accepted] - before | 0, ready = slotsReady(ring);
+        done = takeSplit(this.filter, ring, head, ready, out.words, at, mask, tally);
         if (done === 0) break;
       }
       advance(ring, done);

@@ -58,19 +58,36 @@ export function plainLoop(
 
 /**
  * Handles the packet over several slots that begins at `head`, of which `ready` are there. Market data is
- * never so large: it is malformed. Returns its slots; 0 where its end has not arrived yet, unless the ring
- * is full, for then it never will.
+ * never so large: it is malformed, unless all pieces but one are empty, as netmap's e1000 driver gives
+ * them. Returns its slots; 0 where its end has not arrived yet, unless the ring is full, for then it never
+ * will.
  */
-export function takeSplit(ring: Ring, head: number, ready: number, tally: Int32Array): number {
+export function takeSplit(
+  filter: PacketFilter,
+  ring: Ring,
+  head: number,
+  ready: number,
+  out: Int32Array,
+  position: number,
+  mask: number,
+  tally: Int32Array,
+): number {
   let slots = 1;
   while (slots <= ready && goesOn(ring, head + slots - 1)) slots++;
   if (slots > ready) {
     if (ready < ring.slotCount - 1) return 0;
     slots = ready;
   }
-  for (let i = 0; i < slots; i++) tally[TALLY_BYTES] += packetAt(ring, head + i).length;
-  tally[VERDICT.split]++;
+  const pieces = Array.from({ length: slots }, (_, i) => packetAt(ring, head + i))
+    .filter(({ length }) => length > 0);
   tally[TALLY_PIECES] += slots - 1;
+  if (pieces.length === 1) {
+    const [{ at, length }] = pieces;
+    takePacket(filter, ring.bytes, at, length, out, position, mask, tally);
+  } else {
+    for (const { length } of pieces) tally[TALLY_BYTES] += length;
+    tally[VERDICT.split]++;
+  }
   return slots;
 }
 
@@ -83,7 +100,7 @@ function goesOn(ring: Ring, slot: number): boolean {
 function packetAt(ring: Ring, slot: number): { at: number; length: number } {
   const word = ring.slotsAt + (slot % ring.slotCount) * SLOT_WORDS;
   const { words, bufferBytes } = ring;
-  const offset = ring.hasOffsets ? words[word + 2] & offsetMask(ring) : 0;
+  const offset = ring.hasOffsets ? (words[word + 2] & offsetMask(ring)) >>> 0 : 0;
   const length = words[word + 1] & 0xffff;
   return {
     at: bufferByte(ring, word) + offset,

@@ -44,24 +44,34 @@ export function warmUp(options: WarmUpOptions): number {
     plain += tally[VERDICT.accepted];
     tally.fill(0);
   }
-  before.forEach((length, i) => scratch.words[slotWord(scratch, first + i) + 1] = length);
+  before.forEach(([length, word], i) => {
+    const slot = slotWord(scratch, first + i);
+    scratch.words[slot + 1] = length;
+    scratch.words[firstWord(scratch, slot)] = word;
+  });
   return plain;
 }
 
-/** Lays packets into slots that are ours; returns what their length words were. */
-function lay(filter: PacketFilter, ring: Ring, first: number, count: number): number[] {
+/** Lays packets into slots that are ours; returns what their length words and their first words were. */
+function lay(filter: PacketFilter, ring: Ring, first: number, count: number): number[][] {
   const plain = plainPacket(filter), other = plain.slice();
   other[37] ^= 1; // another port
   other[33] ^= 1; // another address
   const odd = plain.slice();
   odd[12] = 0x86; // IPv6, or so it says
   return Array.from({ length: Math.max(0, count) }, (_, i) => {
-    const slot = slotWord(ring, first + i), before = ring.words[slot + 1];
+    const slot = slotWord(ring, first + i);
+    const before = [ring.words[slot + 1], ring.words[firstWord(ring, slot)]];
     const packet = i % ODD_EVERY === ODD_EVERY - 1 ? odd : i % 5 === 4 ? other : plain;
     ring.bytes.set(packet, bufferByte(ring, slot));
     ring.words[slot + 1] = packet.length;
     return before;
   });
+}
+
+/** Word where a slot's buffer begins: netmap chains the buffers of a port's own there. */
+function firstWord(ring: Ring, slot: number): number {
+  return ring.at + bufferByte(ring, slot) / 4;
 }
 
 function slotWord(ring: Ring, slot: number): number {

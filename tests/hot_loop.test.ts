@@ -30,7 +30,9 @@ function runPlain(port: FakePort, filter: PacketFilter, out: TickRing, tally: In
     const used = plainLoop(filter, ring, head, slotsReady(ring), out.words, at, out.mask, tally);
     advance(ring, used);
     if (slotsReady(ring) === 0) return;
-    const split = takeSplit(ring, ring.words[ring.at + RING.head], slotsReady(ring), tally);
+    const next = ring.words[ring.at + RING.head], ready = slotsReady(ring);
+    const behind = out.tail + tally[VERDICT.accepted] | 0;
+    const split = takeSplit(filter, ring, next, ready, out.words, behind, out.mask, tally);
     if (split === 0) return;
     advance(ring, split);
   }
@@ -131,6 +133,19 @@ Deno.test("PacketCapture.pump counts a packet over several slots once, as malfor
   const c = capture.state.read();
   assertEquals([c.received, c.accepted, c.malformedBy.split], [3, 2, 1]);
   assertEquals(c.bytes, 3 * 56 + 5 * 2048);
+});
+
+Deno.test("PacketCapture.pump takes a packet whose other pieces are empty as an ordinary one", () => {
+  const port = new FakePort({ slotCount: 64, bufferBytes: 2048 }), ticks = TickRing.create(256);
+  const capture = new PacketCapture({ port, filter: new PacketFilter(), ticks });
+  port.put(tickPacket());
+  port.put(new Uint8Array(0), MORE_FRAGMENTS);
+  port.put(tickPacket({ instrument: 9 }));
+  port.put(tickPacket());
+  while (capture.pump() > 0);
+  const c = capture.state.read();
+  assertEquals([c.received, c.accepted, c.malformed, c.bytes], [3, 3, 0, 3 * 56]);
+  assertEquals(ticks.words[RECORDS_WORD + ((ticks.head + 1 & ticks.mask) << 2)], 9);
 });
 
 Deno.test("PacketCapture.pump gives up a packet that fills the whole ring without an end", () => {
