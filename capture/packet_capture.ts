@@ -18,7 +18,7 @@ import { CaptureState, COUNTER } from "./capture_state.ts";
 import { type CompiledLoop, compileHotLoop, type HotLoop } from "./hot_loop.ts";
 import { plainLoop, takeSplit } from "./plain_loop.ts";
 import { TALLY_BYTES, TALLY_LENGTH, TALLY_PIECES } from "./tally.ts";
-import { warmUp } from "./warm_up.ts";
+import { warmPump, warmUp } from "./warm_up.ts";
 
 const MAX_BURST = 65536;
 const SCRATCH_CAPACITY = 256; // its records may overwrite each other: nobody reads them
@@ -136,6 +136,8 @@ export class PacketCapture {
         warmUp({ filter: this.filter, ring, scratch: this.port.scratch, run: loop.run, packets });
       }
     }
+    const { filter } = this;
+    warmPump(filter, (port, ticks) => new PacketCapture({ port, filter, ticks }));
   }
 
   /** Takes up to `count` ready slots of a ring; returns the packets received in them. */

@@ -4,17 +4,27 @@
  *
  * The loop is bound to its region (see hot_loop.ts), so the packets are laid where the region is ours to
  * write: in the free slots of the port's scratch ring, which are never handed over. Packets that are not plain are
- * among them, so that the first real one does not throw the compiled code away.
+ * among them, so that the first real one does not throw the compiled code away. What stands around the
+ * loop, the pump, is warmed on a port of its own, for the same reason.
  */
 import { VERDICT } from "../filter/verdict.ts";
-import { bufferByte, RING, type Ring, SLOT_WORDS, slotsReady } from "../ffi/layout.ts";
+import {
+  bufferByte,
+  MORE_FRAGMENTS,
+  RING,
+  type Ring,
+  SLOT_WORDS,
+  slotsReady,
+} from "../ffi/layout.ts";
+import { TickRing } from "../engine/tick_ring.ts";
+import { FakePort } from "../ffi/fake_port.ts";
 import type { PacketFilter } from "../filter/packet_filter.ts";
 import type { HotLoop } from "./hot_loop.ts";
 import { TALLY_LENGTH } from "./tally.ts";
 
 const PACKETS = 1_000_000;
 const BURST = 256;
-const ODD_EVERY = 37;
+const ODD_OF_256 = 7;
 
 /** What to warm up. */
 export interface WarmUpOptions {
@@ -35,11 +45,15 @@ export function warmUp(options: WarmUpOptions): number {
   const slots = Math.min(slotsReady(scratch), ring.slotCount, scratch.slotCount) - first;
   const before = lay(filter, scratch, first, slots);
   const tally = new Int32Array(TALLY_LENGTH);
-  let plain = 0;
-  for (let seen = 0; seen < packets && slots > 0; seen += BURST) {
+  let plain = 0, random = 1;
+  for (let seen = 0; seen < packets && slots > 0;) {
     for (let at = 0; at < slots;) {
-      const count = Math.min(slots - at, BURST);
-      at += run(scratch.slotsAt, scratch.buffersAt, first + at, count, seen, tally) + 1;
+      // Bursts of any size: what is left over after the copies in a row is taken, too.
+      random = Math.imul(random, 1103515245) + 12345 | 0;
+      const count = Math.min(slots - at, 1 + (random >>> 16) % BURST);
+      const done = run(scratch.slotsAt, scratch.buffersAt, first + at, count, seen, tally);
+      seen += done;
+      at += done < count ? done + 1 : done;
     }
     plain += tally[VERDICT.accepted];
     tally.fill(0);
@@ -52,6 +66,29 @@ export function warmUp(options: WarmUpOptions): number {
   return plain;
 }
 
+const PUMP_ROUNDS = 3000;
+
+/**
+ * Warms the pump: `make` makes one on a port and a tick ring. Bursts, empty syncs, packets that are not
+ * plain or lie in several slots, and a tick ring that is full: each of them comes many times.
+ */
+export function warmPump(
+  filter: PacketFilter,
+  make: (port: FakePort, ticks: TickRing) => { pump(): number; resume(): void },
+): void {
+  const port = new FakePort({ slotCount: 256, bufferBytes: 256 }), ticks = TickRing.create(256);
+  const pump = make(port, ticks), plain = plainPacket(filter), odd = plain.slice();
+  odd[12] = 0x86;
+  for (let round = 0; round < PUMP_ROUNDS; round++) {
+    for (let i = round % 64; i > 0; i--) {
+      port.put(i % 16 === 0 ? odd : plain, i % 32 === 0 ? MORE_FRAGMENTS : 0);
+    }
+    while (pump.pump() > 0);
+    pump.resume();
+    if (round % 8 !== 0) ticks.release(ticks.take(ticks.capacity));
+  }
+}
+
 /** Lays packets into slots that are ours; returns what their length words and their first words were. */
 function lay(filter: PacketFilter, ring: Ring, first: number, count: number): number[][] {
   const plain = plainPacket(filter), other = plain.slice();
@@ -62,7 +99,8 @@ function lay(filter: PacketFilter, ring: Ring, first: number, count: number): nu
   return Array.from({ length: Math.max(0, count) }, (_, i) => {
     const slot = slotWord(ring, first + i);
     const before = [ring.words[slot + 1], ring.words[firstWord(ring, slot)]];
-    const packet = i % ODD_EVERY === ODD_EVERY - 1 ? odd : i % 5 === 4 ? other : plain;
+    const isOdd = Math.imul(i + 1, 0x9e3779b1) >>> 24 < ODD_OF_256;
+    const packet = isOdd ? odd : i % 5 === 4 ? other : plain;
     ring.bytes.set(packet, bufferByte(ring, slot));
     ring.words[slot + 1] = packet.length;
     return before;
