@@ -17,6 +17,7 @@
  *   wants a text of its own for each loop: functions of the same text share one code without constants.
  * - A packet's word `k` is read through a view of its own that begins `k` words later. All have the same
  *   length and are read at the same index, so one bounds check serves them all.
+ * - All packets of a run have the same length and flags: one comparison, and nothing to add up.
  * - Four copies: with eight the code outgrows the decoder's cache, with one the counters cost more.
  */
 import { RECORDS_WORD, type TickRing } from "../engine/tick_ring.ts";
@@ -81,7 +82,14 @@ const W = w, OUT = out;
 const ${views}; // wK[b] is word K of the packet that begins at word b
 return function hotLoop(slotsAt, buffersAt, first, slotsReady, position, tally) {
   const slots = slotsAt | 0, buffers = buffersAt | 0, head = first | 0, count = slotsReady | 0;
-  let n = position | 0, sum = 0, i = 0${counted.map((verdict) => `, r${verdict} = 0`).join("")};
+  if (count === 0) return 0;
+  const like = W[slots + (${
+    slotSource(shape.slotCount, "0")
+  } << 2) + 1 | 0]; // the first packet's length and flags
+  if ((like & 0x${(MORE_FRAGMENTS << 16 | 0xffff).toString(16)}) - ${path.minimumBytes} >>> 0 > ${
+    shape.bufferBytes - path.minimumBytes
+  }) return 0;
+  let n = position | 0, i = 0${counted.map((verdict) => `, r${verdict} = 0`).join("")};
   const start = n, last = count - ${COPIES} | 0;
   run: {
     for (; i <= last; i += ${COPIES}) {
@@ -92,7 +100,7 @@ ${indent(at("i"), 6)}
     }
   }
   tally[${VERDICT.accepted}] += n - start | 0;
-  tally[${TALLY_BYTES}] += sum;
+  tally[${TALLY_BYTES}] += Math.imul(i, like & 0xffff);
 ${counted.map((verdict) => `  tally[${verdict}] += r${verdict};\n`).join("")}${
     last === undefined
       ? ""
@@ -115,21 +123,15 @@ function canBePlain({ bufferBytes, hasOffsets }: RingShape, minimumBytes: number
 function bodySource(filter: PacketFilter, shape: RingShape, capacity: number): string {
   const { slotCount, bufferBytes } = shape;
   const path = filter.fastPath(), decoder = tickDecoderSource();
-  const isPower = (value: number) => (value & (value - 1)) === 0;
-  const slot = isPower(slotCount)
-    ? `(head + STEP & ${slotCount - 1})`
-    : `((head + STEP) % ${slotCount})`;
   const words = bufferBytes / 4;
   const buffer = isPower(words) ? `(W[s] << ${Math.log2(words)})` : `Math.imul(W[s], ${words})`;
-  // A slot's second word is its length, with the flags above; of these only "more fragments" matters.
-  const length = `l & 0x${(MORE_FRAGMENTS << 16 | 0xffff).toString(16)}`;
   const plain = [
-    `(${length}) - ${path.minimumBytes} >>> 0 <= ${bufferBytes - path.minimumBytes}`,
+    `W[s + 1] === like`,
     ...path.plain,
     ...decoder.sure,
   ];
   return `{
-  const s = slots + (${slot} << 2) | 0, l = W[s + 1], b = buffers + ${buffer} | 0;
+  const s = slots + (${slotSource(slotCount, "STEP")} << 2) | 0, b = buffers + ${buffer} | 0;
   if (
     ${plain.join(" &&\n    ")}
   ) {
@@ -137,13 +139,23 @@ ${path.rejects.map(({ verdict, differs }) => `    const d${verdict} = ${differs}
     const ${decoder.record.map((word, i) => `x${i} = ${word}`).join(", ")};
     const o = ${RECORDS_WORD} + ((n & ${capacity - 1}) << 2);
 ${decoder.record.map((_, i) => `    OUT[o${i ? ` + ${i}` : ""}] = x${i};`).join("\n")}
-    sum = sum + (l & 0xffff) | 0;
 ${indent(decideSource(path.rejects.map(({ verdict }) => verdict)), 4)}
   } else {
     i = STEP;
     break run;
   }
 }`;
+}
+
+/** Index of the slot `step` behind the head; of the flags only "more fragments" matters. */
+function slotSource(slotCount: number, step: string): string {
+  return isPower(slotCount)
+    ? `(head + ${step} & ${slotCount - 1})`
+    : `((head + ${step}) % ${slotCount})`;
+}
+
+function isPower(value: number): boolean {
+  return (value & (value - 1)) === 0;
 }
 
 /** Moves the position on where nothing differs, and counts the first that does; without a branch. */

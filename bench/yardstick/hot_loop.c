@@ -33,7 +33,12 @@ int32_t yardstick_loop(const struct slot *slots, const uint8_t *buffers, int32_t
 {
 	uint32_t start = position, mask = (uint32_t)slot_count - 1;
 	uint32_t wanted = (uint32_t)((port & 0xff) << 8 | port >> 8);
-	int32_t bytes = 0, other_port = 0;
+	int32_t others = 0, other_bytes = 0, other_port = 0;
+	const struct slot *first = &slots[(uint32_t)head & mask];
+	uint16_t length = first->len, flags = first->flags;
+
+	if (length < 56 || length > 2048 || (flags & 0x20))
+		return -1;
 
 	for (int32_t i = 0; i < count; i++) {
 		const struct slot *s = &slots[(uint32_t)(head + i) & mask];
@@ -41,25 +46,25 @@ int32_t yardstick_loop(const struct slot *slots, const uint8_t *buffers, int32_t
 		uint32_t x = word(packet, 11), price = word(packet, 12), quantity = word(packet, 13);
 		uint32_t *record = records + (size_t)(position & (uint32_t)record_mask) * 4;
 
-		if (s->len < 56 || s->len > 2048 || (s->flags & 0x20) || (word(packet, 3) & 0xffffff) != 0x450008 ||
+		if (s->len != length || s->flags != flags || (word(packet, 3) & 0xffffff) != 0x450008 ||
 		    (word(packet, 4) & 0xffff) != 0x2a00 || (word(packet, 5) & 0xff00ff3f) != 0x11000000 ||
 		    word(packet, 9) >> 16 != 0x1600 || (x >> 16 & 0xfeff) > 2 ||
 		    price >= 0x7f800000 || quantity >= 0x7f800000) {
-			tally[OTHER]++;
-			bytes += s->len;
+			others++;
+			other_bytes += s->len;
 			continue;
 		}
 		record[0] = word(packet, 10) >> 16 | x << 16;
 		record[1] = x >> 16;
 		record[2] = price;
 		record[3] = quantity;
-		bytes += s->len;
 		int32_t differs = (word(packet, 9) & 0xffff) != wanted;
 		other_port += differs;
 		position += 1 - (uint32_t)differs;
 	}
 	tally[ACCEPTED] += (int32_t)(position - start);
 	tally[PORT] += other_port;
-	tally[BYTES] += bytes;
+	tally[OTHER] += others;
+	tally[BYTES] += (count - others) * length + other_bytes;
 	return (int32_t)(position - start);
 }
