@@ -1,8 +1,9 @@
 /*
  * Purpose: the table of open ports, and the way from a handle to its kind.
  *
- * A handle is an index into the table. Opening and closing take a lock, for
- * several threads may open ports at once; a sync takes none.
+ * A handle is an index into the table and a serial number above it, so that a
+ * handle kept beyond its port's life reaches no other port. Opening and closing
+ * take a lock, for several threads may open ports at once; a sync takes none.
  */
 #define _GNU_SOURCE
 #include "uspf.h"
@@ -15,8 +16,10 @@
 #include <time.h>
 
 #define MAX_PORTS 256
+#define SERIAL_MASK 0x7fffff
 
 static struct uspf_port *ports[MAX_PORTS];
+static int32_t serials[MAX_PORTS]; /* of the port that is there, or was last */
 static pthread_mutex_t ports_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static const struct uspf_ops *ops_of(int32_t kind)
@@ -41,7 +44,8 @@ static int32_t keep(struct uspf_port *port)
 	for (int32_t i = 0; i < MAX_PORTS; i++) {
 		if (ports[i] == NULL) {
 			ports[i] = port;
-			handle = i;
+			serials[i] = (serials[i] + 1) & SERIAL_MASK;
+			handle = serials[i] * MAX_PORTS + i;
 			break;
 		}
 	}
@@ -56,7 +60,9 @@ int32_t uspf_abi(void)
 
 struct uspf_port *uspf_port_of(int32_t handle)
 {
-	return handle >= 0 && handle < MAX_PORTS ? ports[handle] : NULL;
+	if (handle < 0 || serials[handle % MAX_PORTS] != handle / MAX_PORTS)
+		return NULL;
+	return ports[handle % MAX_PORTS];
 }
 
 int32_t uspf_open(const struct uspf_spec *spec, double *info)
@@ -97,7 +103,7 @@ int32_t uspf_close(int32_t handle)
 	pthread_mutex_lock(&ports_lock);
 	port = uspf_port_of(handle);
 	if (port != NULL)
-		ports[handle] = NULL;
+		ports[handle % MAX_PORTS] = NULL;
 	pthread_mutex_unlock(&ports_lock);
 	if (port == NULL)
 		return -EBADF;

@@ -81,14 +81,20 @@ static const char *refuses_a_port_too_many(void)
 				  .number = { 9, (int32_t)0x0100007f, 4096 } };
 	double info[USPF_INFO_COUNT];
 
+	int32_t handles[TABLE], stale;
+
 	for (int i = 0; i < TABLE; i++)
-		CHECK_EQ(uspf_open(&spec, info), i);
+		CHECK((handles[i] = uspf_open(&spec, info)) >= 0);
 	CHECK_EQ(uspf_open(&spec, info), -EMFILE);
-	CHECK_EQ(uspf_close(100), 0);
-	CHECK_EQ(uspf_close(100), -EBADF);
-	CHECK_EQ(uspf_open(&spec, info), 100);
+	stale = handles[100];
+	CHECK_EQ(uspf_close(stale), 0);
+	CHECK_EQ(uspf_close(stale), -EBADF);
+	/* The place is taken again, but the old handle does not reach who is there now. */
+	handles[100] = uspf_open(&spec, info);
+	CHECK(handles[100] >= 0 && handles[100] != stale);
+	CHECK_EQ(uspf_txsync(stale), -EBADF);
 	for (int i = 0; i < TABLE; i++)
-		CHECK_EQ(uspf_close(i), 0);
+		CHECK_EQ(uspf_close(handles[i]), 0);
 	return NULL;
 }
 
