@@ -11,7 +11,9 @@ import type { SendOptions } from "./send_options.ts";
 const SOURCE_PORT = 5000, TTL = 64, PAYLOAD_BYTES = 14;
 
 /** Opens the port and makes its sender; the caller closes the port. */
-export function newSender(options: SendOptions): { port: Port; sender: PacketSender } {
+export function newSender(
+  options: SendOptions & { maxBacklogNs?: number },
+): { port: Port; sender: PacketSender } {
   const template = new PacketTemplate({
     ...options,
     sourcePort: SOURCE_PORT,

@@ -37,6 +37,8 @@ export interface PacketSenderOptions {
   count?: number;
   /** Packets per sync at most; 256 by default. */
   burst?: number;
+  /** How much lateness is made up for, in one go, in ns; 50 ms by default. */
+  maxBacklogNs?: number;
 }
 
 /** What was sent so far. */
@@ -59,7 +61,9 @@ export interface SendStats {
 
 /** Sends generated packets on a port. */
 export class PacketSender {
-  readonly #options: Required<PacketSenderOptions>;
+  readonly #options:
+    & PacketSenderOptions
+    & Required<Pick<PacketSenderOptions, "rateHz" | "count" | "burst">>;
   readonly #packetBytes: number;
   readonly #writers = new Map<Ring, BurstWriter>();
   #pacer: Pacer;
@@ -104,7 +108,8 @@ export class PacketSender {
     const end = nowNs() + ms * 1e6;
     if (this.#startNs === 0) {
       this.#startNs = nowNs();
-      this.#pacer = new Pacer({ rateHz: this.#options.rateHz, startNs: this.#startNs });
+      const { rateHz, maxBacklogNs } = this.#options;
+      this.#pacer = new Pacer({ rateHz, startNs: this.#startNs, maxBacklogNs });
     }
     for (let now = nowNs(); now < end && !this.done; now = nowNs()) this.#burst(now, end);
   }

@@ -16,13 +16,14 @@ export interface SenderOrders {
 }
 
 const SLICE_MS = 5;
+const MAX_BACKLOG_NS = 2e6; // more would overflow a soft switch's ring after every stall
 
 addEventListener("message", async ({ data }: MessageEvent<SenderOrders>) => {
   const stop = new Int32Array(data.stop);
   try {
     const options = parseSendOptions(data.args);
     if (options.core !== undefined) pinToCore(options.core);
-    const { port, sender } = newSender(options);
+    const { port, sender } = newSender({ ...options, maxBacklogNs: MAX_BACKLOG_NS });
     postMessage({ type: "ready" });
     while (Atomics.load(stop, 0) === 0 && !sender.done) {
       sender.run(SLICE_MS);
