@@ -60,7 +60,7 @@ export function collect(
     pps: (counts.received - interval.sinceReceived) / seconds,
     gbps: (counts.bytes - interval.sinceBytes) * 8 / seconds / 1e9,
     elapsedNs: interval.elapsedNs,
-    ring: { occupancyMean: ratio(occupancySum, counts.syncs), occupancyMax },
+    ring: { occupancyMean: ratio(occupancySum, counts.syncs - counts.emptySyncs), occupancyMax },
     burst: { mean: ratio(counts.received, bursts), max: burstMax },
     serviceNs: state.service.distribution(nsPerTick),
     engine,
@@ -103,7 +103,7 @@ export function summary(s: Statistics): string {
     }`,
     `ring       ${
       s.ring.occupancyMean.toFixed(1)
-    } packets ready at a sync on average, ${s.ring.occupancyMax} at most`,
+    } packets ready on average at a sync that found any, ${s.ring.occupancyMax} at most`,
     `bursts     ${s.burst.mean.toFixed(1)} packets on average, ${s.burst.max} at most; ` +
     `${s.syncs} syncs, ${s.emptySyncs} of them empty`,
     `service    ${ns(t.mean)} ns a packet on average; p50 ${ns(t.p50)}, p99 ${ns(t.p99)}, ` +
