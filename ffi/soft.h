@@ -92,6 +92,12 @@ struct soft_member {
 /* An address entry: bit 63 set, port in bits 48..55, MAC in the low 48 as it reads from the wire, little-endian. */
 #define SOFT_ADDRESS_PORT(entry) ((uint32_t)((entry) >> 48 & 0xff))
 
+struct uspf_port;
+
+/* soft_rings.c: a port's rings, when it has taken place `index` of a switch or `end` of a pipe. */
+void soft_join_switch(struct uspf_port *port, int index);
+void soft_join_pipe(struct uspf_port *port, int end);
+
 static_assert(sizeof(struct soft_member) == SOFT_MEMBER_BYTES, "member size");
 static_assert(SOFT_MEMBERS + 64 * SOFT_MEMBER_BYTES <= SOFT_ADDRESSES, "members fit");
 static_assert(SOFT_ADDRESSES + 8 * SOFT_ADDRESS_COUNT <= SOFT_DOORBELLS, "addresses fit");
