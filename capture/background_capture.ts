@@ -37,8 +37,13 @@ export class CaptureError extends Error {
   /** Always `CaptureError`. */
   override readonly name = "CaptureError";
 
-  /** `expected`: a port's or a caller's fault, not a bug of ours. */
-  constructor(message: string, readonly expected: boolean, options?: ErrorOptions) {
+  /** `expected`: a port's or a caller's fault, not a bug of ours; `code`: the errno's name, if it was a port. */
+  constructor(
+    message: string,
+    readonly expected: boolean,
+    readonly code?: string,
+    options?: ErrorOptions,
+  ) {
     super(message, options);
   }
 }
@@ -82,7 +87,7 @@ export class BackgroundCapture {
     worker.onmessage = ({ data }: MessageEvent<WorkerNews>) => {
       if (data.type === "ready") ready.resolve(data);
       else if (data.type === "stopped") ended.resolve();
-      else fail(new CaptureError(data.message, data.expected, { cause: data.stack }));
+      else fail(new CaptureError(data.message, data.expected, data.code, { cause: data.stack }));
     };
     worker.onerror = (event) => {
       event.preventDefault();

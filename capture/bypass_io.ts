@@ -54,9 +54,13 @@ export class BypassIO {
    * turn. The burst before is released. Returns how many; 0 where none is there. A packet that lies in
    * several slots comes as its pieces, one after the other.
    *
+   * @throws {RangeError} for a `max` that is no whole number from 1 on.
    * @throws {PortError} where the port fails.
    */
   rx(max = 256): number {
+    if (!Number.isInteger(max) || max < 1) {
+      throw new RangeError(`Cannot receive: at most ${max} packets: give a whole number from 1 on`);
+    }
     this.release();
     this.port.rxSync();
     const rings = this.port.rx;
@@ -78,12 +82,19 @@ export class BypassIO {
   /**
    * Copies a packet into a transmit ring, to be sent by `flush`; `false` where all rings are full, or the
    * packet is larger than a buffer.
+   *
+   * @throws {RangeError} for bytes that are not in the array.
    */
   tx(bytes: Uint8Array, offset = 0, length: number = bytes.length - offset): boolean {
+    if (!(offset >= 0 && length >= 0 && offset + length <= bytes.length)) {
+      throw new RangeError(
+        `Cannot send: ${length} bytes from ${offset} on of ${bytes.length}: stay inside the array`,
+      );
+    }
     const rings = this.port.tx;
     for (let i = 0; i < rings.length; i++) {
       const ring = rings[this.#txTurn];
-      if (slotsReady(ring) > 0 && length <= ring.bufferBytes) {
+      if (slotsReady(ring) > 0 && startOf(ring) + length <= ring.bufferBytes) {
         this.#put(ring, bytes, offset, length);
         return true;
       }
@@ -125,10 +136,16 @@ export class BypassIO {
 
   #put(ring: Ring, bytes: Uint8Array, offset: number, length: number): void {
     const slot = ring.slotsAt + ring.words[ring.at + RING.head] * SLOT_WORDS;
-    const start = ring.hasOffsets ? (ring.words[slot + 2] & offsetMask(ring)) >>> 0 : 0;
-    const at = bufferByte(ring, slot) + start;
+    const at = bufferByte(ring, slot) + startOf(ring);
     for (let i = 0; i < length; i++) ring.bytes[at + i] = bytes[offset + i];
     ring.words[slot + 1] = length;
     advance(ring, 1);
   }
+}
+
+/** Where the next packet begins in its buffer. */
+function startOf(ring: Ring): number {
+  if (!ring.hasOffsets) return 0;
+  const slot = ring.slotsAt + ring.words[ring.at + RING.head] * SLOT_WORDS;
+  return (ring.words[slot + 2] & offsetMask(ring)) >>> 0;
 }

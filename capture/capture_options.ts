@@ -67,7 +67,9 @@ export function parseCaptureOptions(args: string[]): CaptureOptions {
     default: { p: "0", b: "256", wait: "hybrid", "ring-size": "65536" },
     unknown: (arg: string) => (unknown.push(arg), false),
   }) as unknown as Record<string, string> & Record<"json" | "quiet" | "help" | "version", boolean>;
-  if (!flags.help && !flags.version) refuseUnknown([], unknown);
+  const { help, version } = flags;
+  if ((help || version) && args.length > 0) return { ...parseCaptureOptions([]), help, version };
+  refuseUnknown([], unknown);
   const number = (flag: string, low: number, high: number, whole = true) =>
     numberOption(flag.length > 1 ? `--${flag}` : `-${flag}`, flags[flag], { low, high, whole });
   const maybe = (flag: string, high: number) =>

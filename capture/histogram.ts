@@ -35,10 +35,10 @@ export class Histogram {
   /** `memory`: HISTOGRAM_LENGTH elements, of one's own by default. */
   constructor(readonly memory: Float64Array = new Float64Array(HISTOGRAM_LENGTH)) {}
 
-  /** Counts a value (below 2^27) `weight` times: the share of each, where `total` fell to `weight` alike. */
+  /** Counts a value (from 2^27 on it falls into the last bucket) `weight` times: the share of each, where `total` fell to `weight` alike. */
   recordShare(total: number, weight: number): void {
     const memory = this.memory, value = total / weight;
-    const v = value * SCALE | 0;
+    const v = Math.min(value * SCALE, 0x7fffffff) | 0;
     const shift = 31 - SUB_BITS - Math.clz32(v | SUB);
     memory[FIRST + (shift << SUB_BITS) + (v >>> shift)] += weight;
     memory[COUNT] += weight;

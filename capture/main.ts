@@ -4,10 +4,10 @@
 import { MeanReversion } from "../engine/mean_reversion.ts";
 import { TickRing } from "../engine/tick_ring.ts";
 import { TradingEngine } from "../engine/trading_engine.ts";
-import { allowedCores, pinToCore, tscHz } from "../ffi/host.ts";
+import { allowedCores, checkCore, pinToCore, tscHz } from "../ffi/host.ts";
 import { runCommand } from "../ffi/usage.ts";
 import { VERSION } from "../ffi/version.ts";
-import { BackgroundCapture } from "./background_capture.ts";
+import { BackgroundCapture, CaptureError } from "./background_capture.ts";
 import { CAPTURE_HELP, type CaptureOptions, parseCaptureOptions } from "./capture_options.ts";
 import { DebugLog } from "./debug_log.ts";
 import { type DemoSender, startDemoSender } from "./demo_sender.ts";
@@ -16,6 +16,7 @@ import { drainEngine, runEngine } from "./engine_loop.ts";
 import { collect, liveLine, type Statistics, summary } from "./statistics.ts";
 
 const INTERVAL_MS = 1000;
+const MOST_DEMOS = 50; // at the same time
 
 async function main(): Promise<number> {
   const options = parseCaptureOptions(Deno.args);
@@ -23,18 +24,20 @@ async function main(): Promise<number> {
     console.log(options.help ? CAPTURE_HELP : `uspf ${VERSION}`);
     return 0;
   }
+  const stop = new StopRequest(options.seconds);
   const debug = Deno.env.get("USPF_DEBUG") === "1";
   const ticks = TickRing.create(options.ringSize);
   const engine = new TradingEngine(ticks, (market) => new MeanReversion(market));
   const nsPerTick = 1e9 / tscHz();
-  const demo = options.port === "";
-  const network = `demo_${Deno.pid}`;
-  const port = demo ? `soft:${network}:capture` : options.port;
-  const cores = allowedCores(), core = options.core ?? cores.at(-1)!;
+  const { engineCore } = options, cores = allowedCores();
+  if (engineCore !== undefined) checkCore(engineCore);
+  const core = options.core ?? cores.findLast((other) => other !== engineCore) ?? cores[0];
+  const { capture, port } = await startCapture(options, core, ticks);
   const senderCore = cores.find((other) => other !== core) ?? core;
-  if (options.engineCore !== undefined) pinToCore(options.engineCore);
-  const capture = await BackgroundCapture.start({ ...options, port, core, ticks, filter: options });
-  const sender = demo ? await startDemoSender(`soft:${network}:sender`, senderCore) : undefined;
+  const sender = options.port === ""
+    ? await startDemoSender(port.replace(/capture$/, "sender"), senderCore)
+    : undefined;
+  if (engineCore !== undefined) pinToCore(engineCore); // the threads would have inherited it
   await giveUpPermissions();
   announce(options, port, capture, sender);
   const run = {
@@ -43,6 +46,7 @@ async function main(): Promise<number> {
     engine,
     ticks,
     nsPerTick,
+    stop,
     debug: debug ? new DebugLog(ticks) : undefined,
   };
   return await runUntilStopped(run, sender);
@@ -54,7 +58,52 @@ interface Run {
   engine: TradingEngine;
   ticks: TickRing;
   nsPerTick: number;
+  stop: StopRequest;
   debug?: DebugLog;
+}
+
+/** Whether to stop: a signal came, from the first moment on, or the time is over. */
+class StopRequest {
+  requested = false;
+  #deadline = Infinity;
+
+  constructor(readonly seconds: number) {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      Deno.addSignalListener(signal, () => this.requested = true);
+    }
+  }
+
+  startClock(now: number): void {
+    if (this.seconds > 0) this.#deadline = now + this.seconds * 1000;
+  }
+
+  get due(): boolean {
+    return this.requested || performance.now() >= this.#deadline;
+  }
+}
+
+/** Starts on the port named, or without one on the first demonstration switch that nobody has. */
+async function startCapture(
+  options: CaptureOptions,
+  core: number,
+  ticks: TickRing,
+): Promise<{ capture: BackgroundCapture; port: string }> {
+  for (let i = 0;; i++) {
+    const port = options.port || `soft:demo_${i}:capture`;
+    try {
+      const capture = await BackgroundCapture.start({
+        ...options,
+        port,
+        core,
+        ticks,
+        filter: options,
+      });
+      return { capture, port };
+    } catch (error) {
+      const taken = error instanceof CaptureError && error.code === "EBUSY";
+      if (options.port !== "" || !taken || i === MOST_DEMOS) throw error;
+    }
+  }
 }
 
 function announce(
@@ -73,23 +122,18 @@ function announce(
 }
 
 async function runUntilStopped(run: Run, sender: DemoSender | undefined): Promise<number> {
-  const { options, capture, engine, ticks } = run;
+  const { options, capture, engine, ticks, stop } = run;
   const started = performance.now();
-  let running = true, failure: unknown;
-  const stop = () => {
-    running = false;
-  };
+  let failure: unknown;
   capture.ended.catch((error) => {
     failure = error;
-    stop();
+    stop.requested = true;
   });
-  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, stop);
+  stop.startClock(started);
   const reporter = new Reporter(run, started);
   const timer = setInterval(() => reporter.live(), INTERVAL_MS);
-  const limit = options.seconds > 0 ? setTimeout(stop, options.seconds * 1000) : undefined;
-  await runEngine(engine, ticks, options.wait, () => running);
+  await runEngine(engine, ticks, options.wait, () => !stop.due);
   clearInterval(timer);
-  clearTimeout(limit);
   // The engine goes on while the rings are drained, so that nothing is dropped for want of room.
   await drainEngine(engine, stopThreads(capture, sender));
   reporter.final();

@@ -18,6 +18,7 @@ import { CaptureState, COUNTER } from "./capture_state.ts";
 import { type CompiledLoop, compileHotLoop, type HotLoop } from "./hot_loop.ts";
 import { plainLoop, takeSplit } from "./plain_loop.ts";
 import { TALLY_BYTES, TALLY_LENGTH, TALLY_PIECES } from "./tally.ts";
+import { TICK_BYTES } from "./tick_decoder.ts";
 import { warmPump, warmUp } from "./warm_up.ts";
 
 const MAX_BURST = 65536;
@@ -59,13 +60,19 @@ export class PacketCapture {
   /**
    * Makes a pump; nothing is compiled or synced yet.
    *
-   * @throws {RangeError} for a burst out of range.
+   * @throws {RangeError} for a burst out of range, or a filter whose payload is too small for a tick.
    */
   constructor(options: PacketCaptureOptions) {
     const { burst = 256 } = options;
     if (!Number.isInteger(burst) || burst < 1 || burst > MAX_BURST) {
       throw new RangeError(
         `Cannot capture: burst is ${burst}: give a whole number from 1 to ${MAX_BURST}`,
+      );
+    }
+    if (options.filter.payloadBytes < TICK_BYTES) {
+      throw new RangeError(
+        `Cannot capture: a payload of ${options.filter.payloadBytes} bytes holds no tick: ` +
+          `let the filter want ${TICK_BYTES} at least`,
       );
     }
     this.port = options.port;

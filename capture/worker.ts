@@ -28,20 +28,20 @@ export interface WorkerOrders {
 export type WorkerNews =
   | { type: "ready"; mode: string; core: number; code: string }
   | { type: "stopped" }
-  | { type: "failed"; message: string; expected: boolean; stack?: string };
+  | { type: "failed"; message: string; expected: boolean; code?: string; stack?: string };
 
 function work(orders: WorkerOrders, tell: (news: WorkerNews) => void): void {
   if (orders.core !== undefined) pinToCore(orders.core);
   const port = openPort(orders.port, RX);
-  const state = new CaptureState(orders.state);
-  const capture = new PacketCapture({
-    port,
-    filter: new PacketFilter(orders.filter),
-    ticks: TickRing.attach(orders.ticks),
-    burst: orders.burst,
-    state,
-  });
   try {
+    const state = new CaptureState(orders.state);
+    const capture = new PacketCapture({
+      port,
+      filter: new PacketFilter(orders.filter),
+      ticks: TickRing.attach(orders.ticks),
+      burst: orders.burst,
+      state,
+    });
     capture.warmUp();
     const code = port.rx.length > 0 ? capture.code(port.rx[0]) : "";
     tell({ type: "ready", mode: port.mode, core: currentCore(), code });
@@ -65,7 +65,8 @@ addEventListener("message", ({ data }: MessageEvent<WorkerOrders>) => {
     // Before we are ready these two are a caller's mistake, afterwards a bug of ours.
     const mistake = error instanceof TypeError || error instanceof RangeError;
     const expected = error instanceof PortError || mistake && !ready;
-    tell({ type: "failed", message, expected, stack });
+    const code = error instanceof PortError ? error.code : undefined;
+    tell({ type: "failed", message, expected, code, stack });
   }
   close();
 });

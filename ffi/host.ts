@@ -19,15 +19,26 @@ export function allowedCores(): number[] {
  * @throws {PortError} for a core that does not exist, or is not ours to use.
  */
 export function pinToCore(core: number): void {
+  checkCore(core);
   const result = loadLibrary().uspf_pin(core);
-  if (result < 0) {
-    const code = errnoName(result);
-    const cores = allowedCores().join(", ");
-    throw new PortError(
-      `Cannot pin to core ${core}: no such core here: choose one of ${cores}`,
-      code,
-    );
-  }
+  if (result < 0) throw noCore(core, errnoName(result));
+}
+
+/**
+ * Refuses a core that `pinToCore` would refuse.
+ *
+ * @throws {PortError} for a core that does not exist, or is not ours to use.
+ */
+export function checkCore(core: number): void {
+  if (!allowedCores().includes(core)) throw noCore(core, "EINVAL");
+}
+
+function noCore(core: number, code: string): PortError {
+  const cores = allowedCores().join(", ");
+  return new PortError(
+    `Cannot pin to core ${core}: no such core here: choose one of ${cores}`,
+    code,
+  );
 }
 
 /** The core that this thread runs on now. */

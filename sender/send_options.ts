@@ -94,10 +94,11 @@ export function parseSendOptions(args: string[]): SendOptions {
     unknown: (arg: string) => (unknown.push(arg), false),
   }) as unknown as Record<string, string> & { json: boolean; help: boolean; version: boolean };
   const { help, version, json } = flags;
-  if (!help && !version) refuseUnknown([], unknown);
+  if (help || version) return { ...parseSendOptions(["-i", "soft:help:1"]), help, version };
+  refuseUnknown([], unknown);
   const number = (flag: string, low: number, high: number, whole = true) =>
     numberOption(flag.length > 1 ? `--${flag}` : `-${flag}`, flags[flag], { low, high, whole });
-  if (!help && !version && !flags.i) {
+  if (!flags.i) {
     throw new UsageError(`Cannot send: no port: name one with -i, such as "soft:lab:2"`);
   }
   const port = flags.i ?? "";

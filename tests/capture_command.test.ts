@@ -133,6 +133,24 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
+Deno.test("capture that is told to stop while it starts ends with code 0 and leaves nothing behind", async () => {
+  for (const delayMs of [150, 250, 350]) {
+    const capture = start("capture", ["-i", "soft:t_early:1", "--json"]);
+    await new Promise((resolve) => setTimeout(resolve, delayMs));
+    capture.process.kill("SIGTERM");
+    const { code } = await capture.finished;
+    // Before the first line of ours runs, the signal ends the runtime: then nothing has been opened.
+    assert(code === 0 || code === 143, `code ${code} after ${delayMs} ms`);
+    assertEquals(isThere("/dev/shm/uspf.switch.t_early"), false);
+  }
+});
+
+Deno.test("capture --help wins over a wrong option", async () => {
+  const { code, stdout } = await run("capture", ["--help", "-b", "0"]);
+  assertEquals(code, 0);
+  assertMatch(stdout, /--ring-size/);
+});
+
 Deno.test("capture -r 0 goes on until it is stopped", async () => {
   const capture = start("capture", ["-i", "soft:t_zero:1", "-r", "0", "--wait", "poll"]);
   await capture.shown(" 2 s  ");
