@@ -3,8 +3,8 @@
  *
  * | wait   | without packets                                   | wakes in       | costs           |
  * | ------ | ------------------------------------------------- | -------------- | --------------- |
- * | spin   | syncs again at once                               | below 1 µs     | a core          |
- * | poll   | sleeps on the port                                | some 10 to 50 µs | next to nothing |
+ * | spin   | syncs again at once                               | the next sync  | a core          |
+ * | poll   | sleeps on the port                                | as the kernel schedules | next to nothing |
  * | hybrid | spins for 100 µs after the last packet, then sleeps | as spin, then as poll | a core while busy |
  */
 import { threadCpuNs, tscHz } from "../ffi/host.ts";

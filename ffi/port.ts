@@ -8,7 +8,7 @@
  * ```
  */
 import { type Library, loadLibrary } from "./library.ts";
-import { RING, type Ring, slotsReady } from "./layout.ts";
+import { type Ring, slotsReady } from "./layout.ts";
 import { errnoName, PortError } from "./port_error.ts";
 
 /** Directions of a port, as bits: USPF_RX, USPF_TX. */
@@ -175,10 +175,4 @@ export function packetsReady(port: Port): number {
   let ready = 0;
   for (const ring of port.rx) ready += slotsReady(ring);
   return ready;
-}
-
-/** Marks a transmit ring's slots up to its head as free again, where the sync sent them all. */
-export function freeAll(ring: Ring): void {
-  const head = ring.words[ring.at + RING.head];
-  ring.words[ring.at + RING.tail] = head === 0 ? ring.slotCount - 1 : head - 1;
 }
