@@ -22,7 +22,15 @@
 // Ports: packets in and out.
 export { BypassIO } from "./capture/bypass_io.ts";
 export { openPort } from "./ffi/open_port.ts";
-export { type Port, RX, TX } from "./ffi/port.ts";
+export {
+  type Port,
+  type PortOptions,
+  RX,
+  TX,
+  type Wanted,
+  XDP_MODES,
+  type XdpMode,
+} from "./ffi/port.ts";
 export { PortError } from "./ffi/port_error.ts";
 export { advance, bufferByte, type Ring, slotsReady } from "./ffi/layout.ts";
 export { type FakeGeometry, FakePort } from "./ffi/fake_port.ts";

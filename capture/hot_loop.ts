@@ -31,7 +31,7 @@ const COPIES = 4;
 const VIEW_MARGIN = 16; // words by which the views are shorter than the region
 
 /** What of a ring is written into the code as literals. */
-export type RingShape = Pick<Ring, "slotCount" | "bufferBytes" | "hasOffsets">;
+export type RingShape = Pick<Ring, "slotCount" | "bufferBytes" | "strideBytes" | "hasOffsets">;
 
 /**
  * Handles `count` slots of the ring whose slots and buffers are at these words, from `head` on; ticks go
@@ -112,18 +112,18 @@ ${counted.map((verdict) => `  tally[${verdict}] += r${verdict};\n`).join("")}${
 `;
 }
 
-/** Where packets begin inside their buffers, or buffers are no whole words, all goes the plain way. */
+/** Where packets begin inside their buffers, or on no whole word, all goes the plain way. */
 const NOTHING_PLAIN = `return () => 0;\n`;
 
-function canBePlain({ bufferBytes, hasOffsets }: RingShape, minimumBytes: number): boolean {
-  return !hasOffsets && bufferBytes % 4 === 0 && bufferBytes >= minimumBytes;
+function canBePlain(shape: RingShape, minimumBytes: number): boolean {
+  return !shape.hasOffsets && shape.strideBytes % 4 === 0 && shape.bufferBytes >= minimumBytes;
 }
 
 /** One packet: slot `head + STEP`. */
 function bodySource(filter: PacketFilter, shape: RingShape, capacity: number): string {
-  const { slotCount, bufferBytes } = shape;
+  const { slotCount, strideBytes } = shape;
   const path = filter.fastPath(), decoder = tickDecoderSource();
-  const words = bufferBytes / 4;
+  const words = strideBytes / 4;
   const buffer = isPower(words) ? `(W[s] << ${Math.log2(words)})` : `Math.imul(W[s], ${words})`;
   const plain = [
     `W[s + 1] === like`,

@@ -208,7 +208,7 @@ export class PacketCapture {
   #loopsFor(ring: Ring): Loops {
     let loops = this.#byRing.get(ring);
     if (loops === undefined) {
-      const key = `${ring.slotCount} ${ring.bufferBytes} ${ring.hasOffsets}`;
+      const key = `${ring.slotCount} ${ring.bufferBytes} ${ring.strideBytes} ${ring.hasOffsets}`;
       loops = this.#byShape.get(key) ?? {
         deliver: compileHotLoop(this.filter, ring, this.ticks),
         discard: compileHotLoop(this.filter, ring, this.#scratch),

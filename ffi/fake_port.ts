@@ -22,6 +22,9 @@ export class FakePort implements Port {
   /** Always `fake`. */
   readonly name = "fake";
   readonly mode = "fake";
+  readonly source = "fake";
+  readonly ended: boolean = false;
+  readonly patient: boolean = false;
   readonly rx: readonly Ring[];
   readonly tx: readonly Ring[];
   readonly scratch: Ring;
@@ -82,6 +85,10 @@ export class FakePort implements Port {
   wait(): void {}
 
   lost(): number {
+    return 0;
+  }
+
+  starved(): number {
     return 0;
   }
 

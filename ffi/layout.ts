@@ -49,14 +49,26 @@ export interface Ring {
   readonly buffersAt: number;
   /** Slots in the ring. */
   readonly slotCount: number;
-  /** Bytes of each buffer. */
+  /** Bytes of each buffer: the most that a packet has in one slot. */
   readonly bufferBytes: number;
+  /** Bytes from where a buffer begins to where the next one does: a slot's `buf_idx` counts in these. */
+  readonly strideBytes: number;
   /** Packets may begin inside their buffers: each slot's `ptr` says where. */
   readonly hasOffsets: boolean;
+  /** Each slot's `ptr` says when its packet arrived: seconds since 1970 in its low word, ns in its high one. */
+  readonly hasTimes: boolean;
+}
+
+/** What a ring's header does not say of it. */
+export interface RingMore {
+  /** Where buffers lie closer together, or further apart, than their size. */
+  strideBytes?: number;
+  /** Whether slots carry times. */
+  hasTimes?: boolean;
 }
 
 /** Reads the ring whose header begins at byte `offset` of the region. */
-export function ringAt(words: Int32Array, offset: number): Ring {
+export function ringAt(words: Int32Array, offset: number, more: RingMore = {}): Ring {
   const at = offset / 4;
   const bufOfs = (words[at + RING.bufOfs] >>> 0) + words[at + RING.bufOfs + 1] * 2 ** 32;
   return {
@@ -67,7 +79,9 @@ export function ringAt(words: Int32Array, offset: number): Ring {
     buffersAt: (offset + bufOfs) / 4,
     slotCount: words[at + RING.numSlots],
     bufferBytes: words[at + RING.bufSize],
+    strideBytes: more.strideBytes ?? words[at + RING.bufSize],
     hasOffsets: words[at + RING.offsetMask] !== 0 || words[at + RING.offsetMask + 1] !== 0,
+    hasTimes: more.hasTimes ?? false,
   };
 }
 
@@ -103,5 +117,5 @@ export function advance(ring: Ring, count: number): void {
 
 /** Byte in `ring.bytes` where the buffer of a slot begins; `slot` is the word index of the slot. */
 export function bufferByte(ring: Ring, slot: number): number {
-  return (ring.buffersAt - ring.at) * 4 + ring.words[slot] * ring.bufferBytes;
+  return (ring.buffersAt - ring.at) * 4 + ring.words[slot] * ring.strideBytes;
 }

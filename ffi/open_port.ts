@@ -2,19 +2,22 @@
  * Purpose: opens a port by its name, whatever its kind.
  */
 import { NetmapPort } from "./netmap_port.ts";
-import type { Port } from "./port.ts";
+import { PacketPort } from "./packet_port.ts";
+import { PcapPort } from "./pcap_port.ts";
+import type { Port, PortOptions } from "./port.ts";
 import { parsePortName } from "./port_name.ts";
 import { SoftPipe } from "./soft_pipe.ts";
 import { SoftSwitch } from "./soft_switch.ts";
 import { UdpPort } from "./udp_port.ts";
+import { XdpPort } from "./xdp_port.ts";
 
 /**
- * Opens a port; `directions` is RX, TX or their sum. Loads the native library if need be.
+ * Opens a port; `directions` is RX, TX or their sum. Loads the native library if the kind needs it.
  *
  * @throws {TypeError} for a name that is no port's.
  * @throws {PortError} where the port cannot be opened; its message names the remedy.
  */
-export function openPort(text: string, directions: number): Port {
+export function openPort(text: string, directions: number, options: PortOptions = {}): Port {
   const name = parsePortName(text);
   switch (name.kind) {
     case "netmap":
@@ -25,5 +28,11 @@ export function openPort(text: string, directions: number): Port {
       return SoftPipe.open(text, name.network, name.pipe, name.end);
     case "udp":
       return UdpPort.open(text, { ...name, directions });
+    case "xdp":
+      return XdpPort.open(text, name, directions, options);
+    case "packet":
+      return PacketPort.open(text, name, directions, options);
+    case "pcap":
+      return PcapPort.open(text, name.file, directions, options);
   }
 }

@@ -31,6 +31,10 @@ static const struct uspf_ops *ops_of(int32_t kind)
 		return &uspf_soft_ops;
 	case USPF_UDP:
 		return &uspf_udp_ops;
+	case USPF_XDP:
+		return &uspf_xdp_ops;
+	case USPF_PACKET:
+		return &uspf_packet_ops;
 	default:
 		return NULL;
 	}

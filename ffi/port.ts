@@ -20,7 +20,40 @@ export interface PortSpec {
   directions: number;
   numbers: number[];
   texts: string[];
+  /** A program for the kernel: classic BPF for packet ports, eBPF for xdp ports. */
+  program?: Uint8Array;
 }
+
+/** How to open a port; what its kind has no use for is ignored. */
+export interface PortOptions {
+  /** xdp: the packets to take; all others go on to the kernel's network stack. Nothing: take all. */
+  wanted?: Wanted;
+  /** xdp: the mode to insist on; `"auto"` takes the best that there is. */
+  xdpMode?: XdpMode;
+  /** packet, xdp: have the interface pass on packets to other machines' addresses, too. */
+  promiscuous?: boolean;
+  /** packet: a classic BPF program (`struct sock_filter`, 8 bytes each) that the kernel runs on every packet. */
+  kernelFilter?: Uint8Array;
+  /** pcap: 1 replays at the recorded times, 2 twice as fast; 0, the default: as fast as it goes. */
+  speed?: number;
+  /** pcap: how often to replay the file; 0: without end. Once by default. */
+  loop?: number;
+}
+
+/** Packets over IPv4 and UDP, as a PacketFilter wants them. */
+export interface Wanted {
+  /** UDP destination port; 0 or nothing: any. */
+  destinationPort?: number;
+  /** IPv4 destination address as an unsigned number; nothing: any. */
+  destinationAddress?: number;
+  /** Exact size of the UDP payload in bytes; nothing: any. */
+  payloadBytes?: number;
+}
+
+/** Modes of an xdp port, from the best: the NIC writes into our frames; the driver copies; behind the driver. */
+export const XDP_MODES = ["auto", "zerocopy", "native", "generic"] as const;
+/** A mode of an xdp port. */
+export type XdpMode = typeof XDP_MODES[number];
 
 /** What the native library says of a port that it opened: `enum uspf_info`. */
 export interface PortInfo {
@@ -29,6 +62,9 @@ export interface PortInfo {
   interfaceOffset: number;
   mode: number;
   extra: number;
+  /** xdp: the errno with which zero-copy was refused, and native mode; 0: not refused. */
+  notZerocopy: number;
+  notNative: number;
 }
 
 /** An open port. It belongs to the thread that opened it. */
@@ -37,6 +73,12 @@ export interface Port {
   readonly name: string;
   /** What moves its packets, for people: `"netmap, native"`, `"soft switch"`. */
   readonly mode: string;
+  /** What its packets come from, as capture files name it: an interface, a file, or the port's own name. */
+  readonly source: string;
+  /** No packet will ever come again: a file has been read to its end. */
+  readonly ended: boolean;
+  /** Its packets wait to be taken, and none is lost for it: those of a file. */
+  readonly patient: boolean;
   /** Receive rings. A soft switch adds one for each sender that joins. */
   readonly rx: readonly Ring[];
   /** Transmit rings. */
@@ -58,17 +100,21 @@ export interface Port {
   wait(directions: number, timeoutUs: number): void;
   /** Packets that the port itself lost on receiving, since it was opened; `null` where it cannot know. */
   lost(): number | null;
+  /** How often the kernel found no free buffer for a packet, since it was opened; `null` where it cannot know. */
+  starved(): number | null;
   /** Detaches the region, so that a stale view throws, and closes. */
   close(): void;
 }
 
 const NUMBERS = 30, TEXTS = 3, TEXT_BYTES = 128;
-const INFO_COUNT = 4, STAT_COUNT = 1;
+const INFO_COUNT = 6, STAT_COUNT = 2;
 
 /** What the kinds share: the handle, the region, and turning `-errno` into a PortError. */
 export abstract class NativePort {
   abstract readonly rx: readonly Ring[];
   abstract readonly tx: readonly Ring[];
+  readonly ended: boolean = false;
+  readonly patient: boolean = false;
   protected readonly library: Library = loadLibrary();
   protected readonly handle: number;
   readonly #region: ArrayBuffer;
@@ -78,6 +124,10 @@ export abstract class NativePort {
   constructor(readonly name: string, info: PortInfo) {
     this.handle = info.handle;
     this.#region = info.region;
+  }
+
+  get source(): string {
+    return this.name;
   }
 
   rxSync(): number {
@@ -104,6 +154,11 @@ export abstract class NativePort {
   lost(): number | null {
     this.library.uspf_stat(this.handle, this.#stat as Float64Array<ArrayBuffer>);
     return this.#stat[0] < 0 ? null : this.#stat[0];
+  }
+
+  starved(): number | null {
+    this.library.uspf_stat(this.handle, this.#stat as Float64Array<ArrayBuffer>);
+    return this.#stat[1] < 0 ? null : this.#stat[1];
   }
 
   close(): void {
@@ -146,11 +201,16 @@ export function openNative(
     interfaceOffset: info[1],
     mode: info[2],
     extra: info[3],
+    notZerocopy: info[4],
+    notNative: info[5],
   };
 }
 
 function encodeSpec(spec: PortSpec): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array((2 + NUMBERS) * 4 + TEXTS * TEXT_BYTES);
+  const fixed = (2 + NUMBERS) * 4 + TEXTS * TEXT_BYTES, program = spec.program ?? new Uint8Array(0);
+  const bytes = new Uint8Array(fixed + 8 + program.length);
+  new DataView(bytes.buffer).setInt32(fixed, program.length, true);
+  bytes.set(program, fixed + 8);
   const words = new Int32Array(bytes.buffer, 0, 2 + NUMBERS);
   words.set([spec.kind, spec.directions, ...spec.numbers]);
   spec.texts.forEach((text, i) => {

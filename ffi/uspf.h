@@ -6,7 +6,7 @@
  * Every function returns a value >= 0 or -errno. None prints or exits.
  * A handle belongs to the thread that opened it.
  *
- *   library.ts ──▶ port.c ──▶ struct uspf_ops ──▶ netmap.c  soft.c  udp.c
+ *   library.ts ──▶ port.c ──▶ struct uspf_ops ──▶ netmap.c  soft.c  udp.c  xdp.c  packet.c
  *                  host.c     cores, clocks, sleeping
  *                  napi.c     region as an ArrayBuffer
  */
@@ -17,11 +17,16 @@
 #include <stdint.h>
 
 /* Changes with every change of this file, ring.h or soft.h that a program can see. */
-#define USPF_ABI 2
+#define USPF_ABI 3
 
-enum uspf_kind { USPF_NETMAP = 1, USPF_SOFT = 2, USPF_UDP = 3 };
+enum uspf_kind { USPF_NETMAP = 1, USPF_SOFT = 2, USPF_UDP = 3, USPF_XDP = 4, USPF_PACKET = 5 };
 enum uspf_direction { USPF_RX = 1, USPF_TX = 2 };
-enum uspf_mode { USPF_MODE_UNKNOWN = 0, USPF_MODE_NATIVE = 1, USPF_MODE_EMULATED = 2 };
+enum uspf_mode {
+	USPF_MODE_UNKNOWN = 0,
+	USPF_MODE_NATIVE = 1,   /* netmap: the driver knows it; xdp: in the driver, frames copied */
+	USPF_MODE_EMULATED = 2, /* netmap: any driver; xdp: generic, behind the driver */
+	USPF_MODE_ZEROCOPY = 3, /* xdp: the NIC writes into our frames */
+};
 
 #define USPF_NUMBERS 32
 #define USPF_TEXTS 3
@@ -33,6 +38,9 @@ struct uspf_spec {
 	int32_t directions; /* USPF_RX | USPF_TX */
 	int32_t number[USPF_NUMBERS - 2];
 	char text[USPF_TEXTS][USPF_TEXT_BYTES]; /* each ends with a zero byte */
+	int32_t program_bytes;                  /* 0: none */
+	int32_t reserved;
+	uint8_t program[]; /* for the kernel: packet: struct sock_filter, xdp: struct bpf_insn */
 };
 
 /* What was opened. */
@@ -41,11 +49,17 @@ enum uspf_info {
 	USPF_INFO_INTERFACE_OFFSET, /* of the netmap_if; -1: the kind has a layout of its own */
 	USPF_INFO_MODE,             /* enum uspf_mode */
 	USPF_INFO_EXTRA,            /* soft: index of the port in its switch; udp: receive buffer bytes */
+	USPF_INFO_NOT_ZEROCOPY,     /* xdp: errno of the attempt at zero-copy; 0: not tried, or had */
+	USPF_INFO_NOT_NATIVE,       /* xdp: errno of the attempt at native mode; 0: not tried, or had */
 	USPF_INFO_COUNT
 };
 
 /* What a port counts itself; a value it cannot know is -1. */
-enum uspf_stat { USPF_STAT_LOST, USPF_STAT_COUNT };
+enum uspf_stat {
+	USPF_STAT_LOST,    /* packets */
+	USPF_STAT_STARVED, /* times that the kernel found no free buffer */
+	USPF_STAT_COUNT
+};
 
 struct uspf_port;
 
@@ -67,7 +81,7 @@ struct uspf_port {
 	void *state; /* the kind's own */
 };
 
-extern const struct uspf_ops uspf_netmap_ops, uspf_soft_ops, uspf_udp_ops;
+extern const struct uspf_ops uspf_netmap_ops, uspf_soft_ops, uspf_udp_ops, uspf_xdp_ops, uspf_packet_ops;
 
 #define USPF_API __attribute__((visibility("default")))
 

@@ -31,7 +31,7 @@ export function compileBurstWriter(
   book: Int32Array,
   packetBytes: number,
 ): BurstWriter {
-  const odd = ring.bufferBytes % 8 !== 0 || ring.buffersAt % 2 !== 0;
+  const odd = ring.strideBytes % 8 !== 0 || ring.buffersAt % 2 !== 0;
   if (template.packetWords !== PLAIN_WORDS || odd) {
     return plainWriter(template, ring, book, packetBytes);
   }
@@ -49,13 +49,13 @@ export function compileBurstWriter(
  * template) and `p` (the book). The 64-bit moves make no BigInt once compiled.
  */
 export function burstWriterSource(ring: Ring, packetBytes: number): string {
-  const { slotsAt, buffersAt, slotCount, bufferBytes } = ring;
+  const { slotsAt, buffersAt, slotCount, strideBytes } = ring;
   const isPower = (slotCount & (slotCount - 1)) === 0;
   const slot = (step: string) =>
     isPower ? `(head + ${step} & ${slotCount - 1})` : `((head + ${step}) % ${slotCount})`;
   const place = (step: string) =>
     `const s = ${slotsAt} + (${slot(step)} << 2) | 0, ` +
-    `b = ${buffersAt / 2} + Math.imul(W[s], ${bufferBytes / 8}) | 0;`;
+    `b = ${buffersAt / 2} + Math.imul(W[s], ${strideBytes / 8}) | 0;`;
   const moves = Array.from({ length: QUADS }, (_, k) => {
     const fromBook = k === BOOK_QUAD || k === BOOK_QUAD + 1;
     return `  Q[b + ${k}] = ${fromBook ? `P[j + ${k - BOOK_QUAD}]` : `H[${k}]`};`;
@@ -86,11 +86,11 @@ ${body("i")}
 /** For other payloads and odd buffers: the packet once with `write`, its four words from the book. */
 function plainWriter(
   template: PacketTemplate,
-  { words, slotsAt, buffersAt, slotCount, bufferBytes }: Ring,
+  { words, slotsAt, buffersAt, slotCount, strideBytes }: Ring,
   book: Int32Array,
   packetBytes: number,
 ): BurstWriter {
-  const bufferWords = bufferBytes >> 2;
+  const bufferWords = strideBytes >> 2;
   return (head, from, count) => {
     for (let i = 0; i < count; i++) {
       const s = slotsAt + (head + i) % slotCount * 4, at = buffersAt + words[s] * bufferWords;

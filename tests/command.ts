@@ -24,10 +24,19 @@ export function start(
   args: string[],
   env: Record<string, string> = {},
   limitMs = 30_000,
+  inside: (command: string[]) => string[] = (command) => command,
 ): Running {
   const main = name === "capture" ? "capture/main.ts" : "sender/main.ts";
-  const process = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-q", `-P=${name}`, main, ...args],
+  const [program, ...words] = inside([
+    Deno.execPath(),
+    "run",
+    "-q",
+    `-P=${name}`,
+    main,
+    ...args,
+  ]);
+  const process = new Deno.Command(program, {
+    args: words,
     cwd: root,
     env: { NO_COLOR: "1", ...env },
     stdin: "null",

@@ -115,7 +115,7 @@ Deno.test("compileHotLoop takes plain packets itself and stops at any other", ()
 });
 
 Deno.test("hotLoopSource shows the filter's port and the tick ring's mask as literals", () => {
-  const shape = { slotCount: 1024, bufferBytes: 2048, hasOffsets: false };
+  const shape = { slotCount: 1024, bufferBytes: 2048, strideBytes: 2048, hasOffsets: false };
   const source = hotLoopSource(new PacketFilter({ destinationPort: 5001 }), shape, 4096);
   assert(source.includes("0x16008913") && source.includes("& 4095") && source.includes("& 1023"));
 });

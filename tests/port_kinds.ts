@@ -19,6 +19,8 @@ export interface PortKind {
   isSwitch: boolean;
   manySenders: boolean;
   countsLost: boolean;
+  /** The errno with which a second receiver of the same name is refused; nothing: it is not. */
+  secondIs?: string;
   /** Names that nobody uses. */
   network(): Network;
 }
@@ -108,10 +110,41 @@ function exists(path: string): boolean {
   }
 }
 
+/** Both ends of a veth pair in the namespace that the test runs in: veth_conformance.test.ts sets it. */
+const veth = Deno.env.get("USPF_VETH")?.split(",");
+
+function between(kind: string): Network {
+  const [left, right] = veth!;
+  return { receiver: `${kind}:${right}`, sender: () => `${kind}:${left}`, stream: streamOf };
+}
+
 const noNetmap = exists("/dev/netmap") ? undefined : "no /dev/netmap here";
 
-/** Every kind that can be opened without an interface of its own. */
-export const KINDS: PortKind[] = [
+/** The kinds that need an interface. */
+const INTERFACE_KINDS: PortKind[] = [
+  {
+    symbol: "XdpPort",
+    wholePackets: true,
+    whenFull: "drops",
+    isSwitch: false,
+    manySenders: false,
+    countsLost: true,
+    secondIs: "EBUSY",
+    network: () => between("xdp"),
+  },
+  {
+    symbol: "PacketPort",
+    wholePackets: true,
+    whenFull: "drops",
+    isSwitch: false,
+    manySenders: true,
+    countsLost: true,
+    network: () => between("packet"),
+  },
+];
+
+/** The kinds that can be opened without an interface. */
+const OTHER_KINDS: PortKind[] = [
   {
     symbol: "SoftSwitch",
     wholePackets: true,
@@ -119,6 +152,7 @@ export const KINDS: PortKind[] = [
     isSwitch: true,
     manySenders: true,
     countsLost: true,
+    secondIs: "EBUSY",
     network: soft,
   },
   {
@@ -128,6 +162,7 @@ export const KINDS: PortKind[] = [
     isSwitch: false,
     manySenders: false,
     countsLost: true,
+    secondIs: "EBUSY",
     network: () => pipe("soft:", "uspf.pipe"),
   },
   {
@@ -137,6 +172,7 @@ export const KINDS: PortKind[] = [
     isSwitch: false,
     manySenders: true,
     countsLost: true,
+    secondIs: "EADDRINUSE",
     network: udp,
   },
   {
@@ -147,6 +183,7 @@ export const KINDS: PortKind[] = [
     isSwitch: true,
     manySenders: true,
     countsLost: false,
+    secondIs: "EBUSY",
     network: vale,
   },
   {
@@ -157,9 +194,13 @@ export const KINDS: PortKind[] = [
     isSwitch: false,
     manySenders: false,
     countsLost: false,
+    secondIs: "EBUSY",
     network: () => pipe("netmap:"),
   },
 ];
+
+/** Every kind that can be opened where the test runs. */
+export const KINDS: PortKind[] = veth ? INTERFACE_KINDS : OTHER_KINDS;
 
 /** Registers a test for each kind that `filter` lets pass; a kind that is absent is shown as ignored, with the reason. */
 export function testKinds(

@@ -3,7 +3,7 @@
  * differ on purpose, the table says why.
  */
 
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import type { NetmapConf, NetmapName } from "../ffi/netmap_name.ts";
 import { parsePortName } from "../ffi/port_name.ts";
 
@@ -290,7 +290,47 @@ Deno.test("parsePortName refuses unknown kinds", () => {
     assertEquals(
       message,
       `Cannot parse port name "${text}": unknown kind: use one like "netmap:eth0", "vale0:1", ` +
-        `"soft:lab:1", "soft:lab{1", "udp:0.0.0.0:5001"`,
+        `"soft:lab:1", "soft:lab{1", "udp:0.0.0.0:5001", "xdp:eth0", "packet:eth0", "pcap:FILE"`,
     );
+  }
+});
+
+Deno.test("parsePortName understands interfaces with queues, interfaces with fanout groups, and files", () => {
+  const cases = [
+    ["xdp:eth0", { kind: "xdp", interface: "eth0" }],
+    ["xdp:eth0-0", { kind: "xdp", interface: "eth0", queue: 0 }],
+    ["xdp:eth0.7-63", { kind: "xdp", interface: "eth0.7", queue: 63 }],
+    ["xdp:br-lan", { kind: "xdp", interface: "br-lan" }],
+    ["xdp:br-2-0", { kind: "xdp", interface: "br-2", queue: 0 }],
+    ["packet:lo", { kind: "packet", interface: "lo" }],
+    ["packet:br-2", { kind: "packet", interface: "br-2" }],
+    ["packet:eth0@0", { kind: "packet", interface: "eth0", fanout: 0 }],
+    ["packet:eth0@65535", { kind: "packet", interface: "eth0", fanout: 65535 }],
+    ["pcap:a b/c:d.pcap", { kind: "pcap", file: "a b/c:d.pcap" }],
+    ["pcap:-", { kind: "pcap", file: "-" }],
+  ] as const;
+  for (const [text, expected] of cases) {
+    assertEquals(parsePortName(text) as unknown, { ...expected, text });
+  }
+});
+
+Deno.test("parsePortName refuses what is no interface, group or file", () => {
+  const cases = [
+    ["xdp:", /"" is not an interface's name: use one like "xdp:eth0", "xdp:eth0-2"$/],
+    ["xdp:-1", /"" is not an interface's name/],
+    ["xdp:a b", /"a b" is not an interface's name/],
+    ["xdp:a/b", /"a\/b" is not an interface's name/],
+    ["xdp:abcdefghijklmnop", /"abcdefghijklmnop" is not an interface's name/],
+    ["xdp:eth0\n", /is not an interface's name/],
+    ["packet:", /"" is not an interface's name: use one like "packet:eth0", "packet:eth0@7"$/],
+    ["packet:..", /"\.\." is not an interface's name/],
+    ["packet:eth0@", /fanout group "" is not 0 to 65535/],
+    ["packet:eth0@x", /fanout group "x" is not 0 to 65535/],
+    ["packet:eth0@65536", /fanout group "65536" is not 0 to 65535/],
+    ["pcap:", /no file: use one like "pcap:trace.pcap", "pcap:-"$/],
+  ] as const;
+  for (const [text, expected] of cases) {
+    const { message } = assertThrows(() => parsePortName(text), TypeError);
+    assertMatch(message, expected);
   }
 });

@@ -20,7 +20,7 @@ static const char *speaks_its_interface(void)
 
 static const char *refuses_unknown_kinds(void)
 {
-	const int32_t kinds[] = { 0, -1, 4, INT32_MAX, INT32_MIN };
+	const int32_t kinds[] = { 0, -1, 6, INT32_MAX, INT32_MIN };
 	double info[USPF_INFO_COUNT];
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
