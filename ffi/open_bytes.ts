@@ -1,0 +1,79 @@
+/**
+ * Purpose: opens a file or standard input to be read, and says in one line why it cannot be.
+ */
+import type { ByteSource } from "./file_window.ts";
+import { PortError } from "./port_error.ts";
+
+const STDIN = "-";
+
+/**
+ * Opens `file`, `"-"` for standard input; `again` where it must be possible to go back to its beginning.
+ *
+ * @throws {PortError} where it cannot be opened, or is a directory or a terminal.
+ */
+export function openBytes(port: string, file: string, again: boolean): ByteSource {
+  const refuse = (code: string, why: string): never => {
+    throw new PortError(`Cannot open "${port}": ${why}`, code);
+  };
+  if (file === STDIN) {
+    if (again) refuse("ESPIPE", "standard input can be read only once: give a file to replay");
+    if (Deno.stdin.isTerminal()) {
+      refuse(
+        "ENOTTY",
+        `standard input is a terminal: pipe a capture into it, as in "tcpdump -w - | ..."`,
+      );
+    }
+    // It is the process's, not the port's: it stays open.
+    return { readSync: (bytes) => Deno.stdin.readSync(bytes), close() {} };
+  }
+  const opened = open(file, refuse);
+  const { isDirectory, isFile } = opened.statSync();
+  if (isDirectory) {
+    opened.close();
+    refuse("EISDIR", "it is a directory: give one of its files");
+  }
+  if (again && !isFile) {
+    opened.close();
+    refuse(
+      "ESPIPE",
+      "it is a pipe or a device, which can be read only once: give a file to replay",
+    );
+  }
+  return opened;
+}
+
+function open(file: string, refuse: (code: string, why: string) => never): Deno.FsFile {
+  try {
+    return Deno.openSync(file, { read: true });
+  } catch (error) {
+    const { NotFound, NotCapable, PermissionDenied, NotADirectory } = Deno.errors;
+    if (error instanceof NotFound) return refuse("ENOENT", "no such file: check its name");
+    if (error instanceof NotADirectory) {
+      return refuse("ENOTDIR", "no such file: a part of its path is no directory");
+    }
+    if (error instanceof NotCapable) {
+      return refuse("EPERM", `reading it was not allowed: allow it with --allow-read=${file}`);
+    }
+    if (error instanceof PermissionDenied) {
+      return refuse("EACCES", `no permission: see "ls -l ${file}"`);
+    }
+    return refuse(codeOf(error), `${codeOf(error)}: see errno(3)`);
+  }
+}
+
+/** A read that failed, in one line. */
+export function readError(file: string, error: unknown): unknown {
+  if (error instanceof PortError || !isSystems(error)) return error;
+  const code = codeOf(error);
+  return new PortError(`Cannot read "${file}": ${code}: check the disk that it lies on`, code);
+}
+
+function codeOf(error: unknown): string {
+  const { code, name } = error as { code?: string; name: string };
+  return code ?? name;
+}
+
+/** Errors of system calls have their errno's name; others are bugs, and stay what they are. */
+function isSystems(error: unknown): boolean {
+  return typeof (error as { code?: unknown }).code === "string";
+}

@@ -1,0 +1,162 @@
+/**
+ * Purpose: classic pcap files (draft-ietf-opsawg-pcap): a header, then records.
+ *
+ * ```text
+ *  file    │ magic │ version │ 0 │ 0 │ snap length │ FCS, link type │        24 bytes
+ *  record  │ seconds │ µs or ns │ captured │ original │ packet ... │        16 bytes, no padding
+ * ```
+ * All of it in the byte order of who wrote it. A record may begin at any byte.
+ */
+import {
+  type CaptureFile,
+  damageAt,
+  MAX_PACKET_BYTES,
+  MAX_SLOT_BYTES,
+  settle,
+} from "./capture_record.ts";
+import type { FileWindow } from "./file_window.ts";
+import type { Ring } from "./layout.ts";
+import { GROWTH, LINK, linkKind, linkName, refusedLink } from "./link_types.ts";
+
+const FILE_BYTES = 24, RECORD_BYTES = 16;
+const MICRO = 0xa1b2c3d4, NANO = 0xa1b23c4d; // as read big-endian
+const VERSION = 2, MINOR = 4;
+/** Bits of the link type's word: FCS length in 16-bit units, whether it is there, the type itself. */
+const FCS_SHIFT = 28, HAS_FCS = 0x04000000, TYPE_MASK = 0xffff;
+
+/** A classic pcap file. */
+export class PcapFile implements CaptureFile {
+  readonly mode: string;
+  failure: string | undefined;
+  readonly #window: FileWindow;
+  readonly #ring: Ring;
+  readonly #swapped: boolean;
+  readonly #perSecond: number;
+  readonly #kind: number;
+  readonly #fcsBytes: number;
+
+  private constructor(
+    window: FileWindow,
+    ring: Ring,
+    { big, nano, type, fcsBytes }: { big: boolean; nano: boolean; type: number; fcsBytes: number },
+  ) {
+    this.#window = window;
+    this.#ring = ring;
+    this.#swapped = big;
+    this.#perSecond = nano ? 1e9 : 1e6;
+    this.#kind = linkKind(type)!;
+    this.#fcsBytes = fcsBytes;
+    this.mode = `pcap, ${big ? "big-endian, " : ""}${nano ? "nano" : "micro"}seconds, ${
+      linkName(type)
+    }`;
+  }
+
+  /** Reads the file's header; `undefined` where the magic is another format's. */
+  static open(window: FileWindow, ring: Ring, magic: number): PcapFile | string | undefined {
+    const turned = swap(magic) >>> 0;
+    const big = magic === MICRO || magic === NANO;
+    if (!big && turned !== MICRO && turned !== NANO) return undefined;
+    if (!window.need(FILE_BYTES)) {
+      return damageAt(
+        window,
+        `the file ends within its header, of which ${window.ready} bytes are there`,
+      );
+    }
+    const header = new DataView(window.bytes.buffer, window.position, FILE_BYTES);
+    const major = header.getUint16(4, !big), minor = header.getUint16(6, !big);
+    if (major !== VERSION || minor !== MINOR) {
+      return `its version is ${major}.${minor}, not 2.4: have it converted, as in "editcap FILE OTHER"`;
+    }
+    const link = header.getUint32(20, !big), type = link & TYPE_MASK;
+    if (linkKind(type) === undefined) return refusedLink(type);
+    window.position += FILE_BYTES;
+    const fcsBytes = (link & HAS_FCS) !== 0 ? (link >>> FCS_SHIFT) * 2 : 0;
+    return new PcapFile(window, ring, {
+      big,
+      nano: (big ? magic : turned) === NANO,
+      type,
+      fcsBytes,
+    });
+  }
+
+  take(first: number, count: number): number {
+    if (this.failure !== undefined) return 0;
+    const window = this.#window, { words, end } = window, ring = this.#ring;
+    const { slotsAt, buffersAt } = ring, mask = ring.slotCount - 1;
+    const swapped = this.#swapped, perSecond = this.#perSecond, scale = 1e9 / perSecond;
+    const kind = this.#kind, growth = GROWTH[kind], fcsBytes = this.#fcsBytes;
+    const plain = kind === LINK.ethernet && fcsBytes === 0;
+    let at = window.position, floor = 0, taken = 0;
+    for (; taken < count; taken++) {
+      const room = end - at - RECORD_BYTES;
+      if (room < 0) break;
+      const k = at >> 2, right = (at & 3) << 3;
+      let second = words[k], fraction = words[k + 1], captured = words[k + 2];
+      let original = words[k + 3];
+      if (right !== 0) {
+        const left = 32 - right;
+        second = second >>> right | fraction << left;
+        fraction = fraction >>> right | captured << left;
+        captured = captured >>> right | original << left;
+        original = original >>> right | words[k + 4] << left;
+      }
+      if (swapped) {
+        second = swap(second);
+        fraction = swap(fraction);
+        captured = swap(captured);
+        original = swap(original);
+      }
+      if (captured >>> 0 > MAX_PACKET_BYTES) {
+        window.position = at;
+        this.failure = damageAt(
+          window,
+          `a record of ${captured >>> 0} bytes, where ${MAX_PACKET_BYTES} are the most`,
+        );
+        return taken;
+      }
+      if (captured > room) break;
+      const data = at + RECORD_BYTES, start = data - growth;
+      // Raw IP grows by more than a record's header at times: then the packet before must be gone first.
+      if (start - (start & 3) < floor) break;
+      let length = captured;
+      if (!plain && fcsBytes !== 0) length = withoutFcs(captured, original, fcsBytes);
+      if (!plain || (data & 3) !== 0 || length > MAX_SLOT_BYTES) {
+        length = settle(window, data, length, kind);
+      }
+      if (fraction >>> 0 >= perSecond) {
+        // Not so by the format, but seen: the seconds in it are carried over.
+        second = second + (fraction >>> 0) / perSecond | 0;
+        fraction = (fraction >>> 0) % perSecond;
+      }
+      const slot = slotsAt + ((first + taken & mask) << 2), word = start >> 2;
+      words[slot] = word - buffersAt;
+      words[slot + 1] = length;
+      words[slot + 2] = second;
+      words[slot + 3] = Math.imul(fraction, scale);
+      floor = (word << 2) + length;
+      at = data + captured;
+    }
+    window.position = at;
+    return taken;
+  }
+
+  cutOff(): string | undefined {
+    const { ready } = this.#window;
+    if (ready === 0) return undefined;
+    return damageAt(
+      this.#window,
+      `the file ends within a record, of which ${ready} bytes are there`,
+    );
+  }
+}
+
+/** Of the original packet the last bytes are the FCS; it is not part of the packet. */
+export function withoutFcs(captured: number, original: number, fcsBytes: number): number {
+  const most = (original >>> 0) - fcsBytes;
+  return most < captured ? (most > 0 ? most : 0) : captured;
+}
+
+/** The other byte order. */
+export function swap(value: number): number {
+  return value << 24 | (value & 0xff00) << 8 | value >>> 8 & 0xff00 | value >>> 24;
+}
