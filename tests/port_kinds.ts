@@ -15,6 +15,8 @@ export interface PortKind {
   wholePackets: boolean;
   /** What happens to packets that find a receiver's ring full. */
   whenFull: "drops" | "keeps" | "overflows";
+  /** Packets of 60 bytes that are more than its rings hold; 3500 by default. */
+  tooMany?: number;
   /** Forwards between many; else there are two ends, or many senders and one receiver. */
   isSwitch: boolean;
   manySenders: boolean;
@@ -136,6 +138,7 @@ const INTERFACE_KINDS: PortKind[] = [
     symbol: "PacketPort",
     wholePackets: true,
     whenFull: "drops",
+    tooMany: 140_000, // 16 MiB, of which such a packet takes 144 bytes
     isSwitch: false,
     manySenders: true,
     countsLost: true,

@@ -1,8 +1,12 @@
 /** Sending and receiving by the rings, and keeping account of what came. */
 
 import { advance, bufferByte, slotsReady } from "../ffi/layout.ts";
-import type { Port } from "../ffi/port.ts";
+import { PacketPort } from "../ffi/packet_port.ts";
+import { type Port, RX } from "../ffi/port.ts";
 import { flawOf, identify, type Stream, writePacket } from "./port_packets.ts";
+
+/** The kernel hands over a block of AF_PACKET's within 8 ms, unless this machine is busy. */
+const BLOCK_MS = 40;
 
 /** Puts the next packets of a stream into the transmit ring, as far as there is room, and syncs; returns how many. */
 export function send(port: Port, stream: Stream, first: number, count: number): number {
@@ -97,7 +101,13 @@ export class Arrivals {
 
   /** Takes until nothing comes for a moment. */
   drain(port: Port): void {
-    for (let empty = 0; empty < 20;) empty = this.take(port) > 0 ? 0 : empty + 1;
+    const moment = port instanceof PacketPort ? BLOCK_MS : 0;
+    let quietSince = performance.now();
+    for (let empty = 0; empty < 20 || performance.now() - quietSince < moment;) {
+      empty = this.take(port) > 0 ? 0 : empty + 1;
+      if (empty === 0) quietSince = performance.now();
+      else if (moment > 0) port.wait(RX, 1000);
+    }
   }
 
   #check(bytes: Uint8Array, at: number, length: number): void {
