@@ -89,6 +89,7 @@ export function ringAt(words: Int32Array, offset: number, more: RingMore = {}): 
 export function ringsOfInterface(
   words: Int32Array,
   offset: number,
+  more: RingMore = {},
 ): { tx: Ring[]; rx: Ring[] } {
   const view = new DataView(words.buffer, words.byteOffset + offset);
   const count = (field: number) => view.getUint32(field, true);
@@ -97,7 +98,7 @@ export function ringsOfInterface(
   const ring = (index: number) => Number(view.getBigInt64(INTERFACE.ringOffsets + 8 * index, true));
   const list = (first: number, length: number) =>
     Array.from({ length }, (_, i) => ring(first + i)).filter((o) => o !== 0)
-      .map((o) => ringAt(words, offset + o));
+      .map((o) => ringAt(words, offset + o, more));
   return { tx: list(0, txCount), rx: list(txCount, rxCount) };
 }
 
