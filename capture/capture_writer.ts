@@ -1,0 +1,130 @@
+/**
+ * Purpose: the thread that writes captured packets to a file, as seen from the main isolate.
+ *
+ * ```text
+ *  capture threads                        writing thread
+ *  PacketLog.write ── logs, counters ───▶ pcapng files
+ *                    (shared memory)         │ "failed", once
+ *  this isolate   ◀──────────────────────────┘
+ * ```
+ */
+import { CaptureError } from "./background_capture.ts";
+import { type LogCounts, logCounts } from "./packet_log_layout.ts";
+import { PacketLogReader } from "./packet_log_reader.ts";
+import { directoryOf } from "./pcapng_writer.ts";
+import type { LogOrders, WriteNews, WriteOrders } from "./write_worker.ts";
+
+/** What to write, and where. */
+export interface CaptureWriterOptions {
+  /** The file; with a limit "x.pcapng" becomes x_00001.pcapng, and so on. */
+  file: string;
+  /** Largest size of a file in bytes; 0 by default: no limit. */
+  rotateBytes?: number;
+  /** Seconds after which the next file is begun; 0 by default: never. */
+  rotateSeconds?: number;
+  /** How many files are kept; 0 by default: all. */
+  rotateFiles?: number;
+  /** A log for each capture thread, whose `interfaceId` is its index here, and where its packets come from. */
+  logs: LogOrders[];
+  /** `CaptureState.buffer` of the same captures. */
+  states: SharedArrayBuffer[];
+  /** Is told, at most once, why nothing more is written. */
+  onFailed?: (message: string) => void;
+}
+
+/** What has been written so far. */
+export interface WriteStats extends LogCounts {
+  /** Files begun. */
+  files: number;
+  /** Why nothing more is written. */
+  failed?: string;
+}
+
+/** A thread that writes. */
+export class CaptureWriter {
+  readonly #logs: LogOrders[];
+  readonly #files: Int32Array;
+  readonly #ended: Promise<void>;
+  #failed: string | undefined;
+
+  private constructor(logs: LogOrders[], files: SharedArrayBuffer, ended: Promise<void>) {
+    this.#logs = logs;
+    this.#files = new Int32Array(files);
+    this.#ended = ended;
+  }
+
+  /**
+   * Starts the thread; resolves once its file is open. The thread may write into that file's directory,
+   * and nothing else; before it has started, this isolate must keep its own permission to do so.
+   *
+   * @throws {CaptureError} where the file cannot be opened.
+   */
+  static async start(options: CaptureWriterOptions): Promise<CaptureWriter> {
+    const files = new SharedArrayBuffer(4);
+    const ready = Promise.withResolvers<void>(), ended = Promise.withResolvers<void>();
+    const worker = newWorker(options.file);
+    const writer = new CaptureWriter(options.logs, files, ended.promise);
+    let isReady = false;
+    const fail = (message: string, expected: boolean) => {
+      if (!isReady) return ready.reject(new CaptureError(message, expected));
+      if (writer.#failed !== undefined) return;
+      writer.#failed = message;
+      options.onFailed?.(message);
+    };
+    worker.onmessage = ({ data }: MessageEvent<WriteNews>) => {
+      if (data.type === "failed") return fail(data.message, true);
+      if (data.type === "stopped") return ended.resolve();
+      isReady = true;
+      ready.resolve();
+    };
+    worker.onerror = (event) => {
+      event.preventDefault();
+      for (const { buffer } of options.logs) new PacketLogReader(buffer).abandon();
+      fail(`Cannot write "${options.file}": the writing thread died: ${event.message}`, false);
+      ended.resolve();
+    };
+    worker.postMessage(ordersOf(options, files));
+    await ready.promise;
+    return writer;
+  }
+
+  /** What has been written and missed so far, in all logs together. */
+  stats(): WriteStats {
+    const sum = { packets: 0, bytes: 0, missed: 0, missedBytes: 0 };
+    for (const { buffer } of this.#logs) {
+      const counts = logCounts(buffer);
+      for (const name of Object.keys(sum) as (keyof LogCounts)[]) sum[name] += counts[name];
+    }
+    return { ...sum, files: Atomics.load(this.#files, 0), failed: this.#failed };
+  }
+
+  /**
+   * To be called when the capture threads have closed their logs, or are gone. When it resolves, the file
+   * is complete, and every packet that was offered to a log is counted.
+   */
+  async stop(): Promise<void> {
+    const readers = this.#logs.map(({ buffer }) => new PacketLogReader(buffer));
+    for (const reader of readers) reader.close();
+    await this.#ended;
+    for (const reader of readers) reader.discard(); // nothing, unless the thread died
+  }
+}
+
+function newWorker(file: string): Worker {
+  try {
+    return new Worker(import.meta.resolve("./write_worker.ts"), {
+      type: "module",
+      name: "writer",
+      deno: { permissions: { write: [directoryOf(file)] } },
+    });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotCapable)) throw error;
+    const remedy = `allow it with --allow-write=${directoryOf(file)}`;
+    throw new CaptureError(`Cannot write "${file}": not permitted: ${remedy}`, true);
+  }
+}
+
+function ordersOf(options: CaptureWriterOptions, files: SharedArrayBuffer): WriteOrders {
+  const { file, rotateBytes = 0, rotateSeconds = 0, rotateFiles = 0, logs, states } = options;
+  return { file, rotateBytes, rotateSeconds, rotateFiles, logs, states, files };
+}

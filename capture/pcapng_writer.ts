@@ -1,0 +1,248 @@
+/**
+ * Purpose: blocks of packets into one pcapng file, or a row of them: each is a complete file of its own.
+ *
+ * ```text
+ *  │ section │ interface 0 │ … │ packets … │ statistics of interface 0 │ … │
+ *   └ head, the same in all ─┘               └ tail, made anew ──────────┘
+ * ```
+ * With a limit of size or time "x.pcapng" becomes x_00001.pcapng, x_00002.pcapng, and so on. The next file
+ * is begun when there is something to be written to it.
+ */
+import { type BlockRun, blocksWithin } from "./pcapng_format.ts";
+
+/** What to write, and when to begin the next file. */
+export interface PcapngWriterOptions {
+  /** The file's path. */
+  file: string;
+  /** Largest size of a file, except that it has one packet at least; 0: no limit. */
+  rotateBytes: number;
+  /** Longest time from a file's begin to its last packet; 0: no limit. */
+  rotateSeconds: number;
+  /** How many files are kept, of those that this writer made; 0: all. */
+  rotateFiles: number;
+}
+
+/** What surrounds the packets of every file. */
+export interface Frame {
+  head: Uint8Array<ArrayBuffer>;
+  /** Makes the tail; always of the same size. */
+  tail: () => Uint8Array<ArrayBuffer>;
+}
+
+/** Who is told what became of packets. */
+export interface WriteCounter {
+  countWritten(packets: number, bytes: number): void;
+  countUnwritten(packets: number, bytes: number): void;
+}
+
+/** A file that cannot be opened, written or removed: one sentence. */
+export class WriteError extends Error {
+  /** Always `WriteError`. */
+  override readonly name = "WriteError";
+}
+
+/** Writes pcapng files; it must be closed. */
+export class PcapngWriter {
+  /** Files begun so far. */
+  files = 0;
+  readonly #tailBytes: number;
+  #name = "";
+  #file: Deno.FsFile | undefined;
+  #bytes = 0;
+  #openedMs = 0;
+
+  /**
+   * Begins the first file; one that is there already is replaced.
+   *
+   * @throws {WriteError} where that cannot be.
+   */
+  constructor(readonly options: PcapngWriterOptions, readonly frame: Frame) {
+    this.#tailBytes = frame.tail().length;
+    this.#open();
+  }
+
+  /**
+   * Writes whole blocks, `all` of them; the log is told which of their packets are in a file now, and which
+   * never will be.
+   *
+   * @throws {WriteError} where it cannot; the file is then closed, and ends with a whole block.
+   */
+  write(blocks: Uint8Array<SharedArrayBuffer>, all: BlockRun, log: WriteCounter): void {
+    const { rotateBytes, rotateSeconds } = this.options, left = { ...all };
+    try {
+      if (rotateSeconds > 0 && performance.now() - this.#openedMs >= rotateSeconds * 1000) {
+        this.#rotate();
+      }
+      while (rotateBytes > 0 && this.#bytes + left.bytes + this.#tailBytes > rotateBytes) {
+        let run = blocksWithin(blocks, rotateBytes - this.#tailBytes - this.#bytes);
+        if (run.bytes === 0 && this.#isEmpty) run = firstBlock(blocks);
+        this.#put(blocks.subarray(0, run.bytes), run, left, log);
+        blocks = blocks.subarray(run.bytes);
+        if (left.bytes === 0) return;
+        this.#rotate();
+      }
+      this.#put(blocks, { ...left }, left, log);
+    } finally {
+      log.countUnwritten(left.packets, left.packetBytes);
+    }
+  }
+
+  /**
+   * Completes the file and closes it.
+   *
+   * @throws {WriteError} where it cannot.
+   */
+  close(): void {
+    if (this.#file === undefined) return;
+    const fault = this.#appendTail();
+    if (fault !== undefined) this.#fail(fault);
+    this.#file.close();
+    this.#file = undefined;
+  }
+
+  get #isEmpty(): boolean {
+    return this.#bytes === this.frame.head.length;
+  }
+
+  #rotate(): void {
+    if (this.#isEmpty) {
+      this.#openedMs = performance.now();
+      return;
+    }
+    this.close();
+    this.#open();
+  }
+
+  #open(): void {
+    const { file, rotateFiles } = this.options;
+    this.#name = this.#nameOf(++this.files);
+    try {
+      this.#file = Deno.openSync(this.#name, { write: true, create: true, truncate: true });
+      if (rotateFiles > 0 && this.files > rotateFiles) {
+        remove(this.#nameOf(this.files - rotateFiles));
+      }
+    } catch (error) {
+      throw new WriteError(`Cannot write "${this.#name}": ${explain(error, file)}`);
+    }
+    this.#bytes = 0;
+    this.#openedMs = performance.now();
+    const fault = this.#append(this.frame.head);
+    if (fault !== undefined) this.#fail(fault);
+  }
+
+  #nameOf(number: number): string {
+    const { file, rotateBytes, rotateSeconds } = this.options;
+    if (rotateBytes === 0 && rotateSeconds === 0) return file;
+    const dot = file.lastIndexOf("."), hasEnding = dot > file.lastIndexOf("/") + 1;
+    const stem = hasEnding ? file.slice(0, dot) : file;
+    return `${stem}_${String(number).padStart(5, "0")}${hasEnding ? file.slice(dot) : ""}`;
+  }
+
+  /** Writes a run of blocks, and takes what is in the file then off what is `left`. */
+  #put(
+    blocks: Uint8Array<SharedArrayBuffer>,
+    all: BlockRun,
+    left: BlockRun,
+    log: WriteCounter,
+  ): void {
+    const before = this.#bytes, fault = this.#append(blocks);
+    let run = all;
+    if (fault !== undefined) {
+      // Blocks give way to the statistics: a file that ends too soon should say how much is missing.
+      run = blocksWithin(blocks, this.#bytes - before - this.#tailBytes);
+      if (run.bytes === 0) run = blocksWithin(blocks, this.#bytes - before);
+      this.#cut(before + run.bytes);
+    }
+    log.countWritten(run.packets, run.packetBytes);
+    left.bytes -= run.bytes;
+    left.packets -= run.packets;
+    left.packetBytes -= run.packetBytes;
+    if (fault === undefined) return;
+    log.countUnwritten(left.packets, left.packetBytes);
+    left.packets = left.packetBytes = 0;
+    this.#appendTail();
+    this.#fail(fault);
+  }
+
+  /** The tail, or nothing; returns the error that it met, if any. */
+  #appendTail(): unknown {
+    const end = this.#bytes, fault = this.#append(this.frame.tail());
+    if (fault !== undefined) this.#cut(end);
+    return fault;
+  }
+
+  /** Writes at the end; returns the error that it met, if any. */
+  #append(bytes: Uint8Array<ArrayBufferLike>): unknown {
+    try {
+      for (let done = 0; done < bytes.length;) {
+        const count = this.#file!.writeSync(bytes.subarray(done) as Uint8Array<ArrayBuffer>);
+        done += count;
+        this.#bytes += count;
+      }
+    } catch (error) {
+      return error ?? new Error("unknown error");
+    }
+  }
+
+  #cut(bytes: number): void {
+    try {
+      this.#file!.truncateSync(bytes);
+      this.#file!.seekSync(bytes, Deno.SeekMode.Start);
+      this.#bytes = bytes;
+    } catch { /* a pipe: what is in it is in it */ }
+  }
+
+  #fail(error: unknown): never {
+    this.#file?.close();
+    this.#file = undefined;
+    throw new WriteError(`Cannot write "${this.#name}": ${explain(error, this.options.file)}`);
+  }
+}
+
+function firstBlock(blocks: Uint8Array): BlockRun {
+  const bytes = new DataView(blocks.buffer, blocks.byteOffset).getUint32(4, true);
+  return blocksWithin(blocks, bytes);
+}
+
+/** Removes a file, unless somebody else has done so. */
+function remove(file: string): void {
+  try {
+    Deno.removeSync(file);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/** The state and the remedy of an error from the file system. */
+function explain(error: unknown, file: string): string {
+  const { code, message } = error as { code?: string; message: string };
+  if (error instanceof Deno.errors.NotCapable) {
+    return `not permitted: allow it with --allow-write=${directoryOf(file)}`;
+  }
+  switch (code) {
+    case "ENOSPC":
+      return "no space left on device: make room, or choose another disk";
+    case "EDQUOT":
+      return "disk quota exceeded: make room, or choose another disk";
+    case "EFBIG":
+      return "the file has reached its largest size: rotate files";
+    case "ENOENT":
+      return `no such directory: create "${directoryOf(file)}" first`;
+    case "ENOTDIR":
+      return `"${directoryOf(file)}" is no directory: choose another place`;
+    case "EISDIR":
+      return "it is a directory: give the name of a file";
+    case "EACCES":
+    case "EPERM":
+      return "permission denied: choose a place that you may write to";
+    case "EROFS":
+      return "the file system is read-only: choose another place";
+  }
+  return `${code ?? message}: see errno(3), or choose another place`;
+}
+
+/** The directory that a file lies in. */
+export function directoryOf(file: string): string {
+  const slash = file.lastIndexOf("/");
+  return slash < 0 ? "." : slash === 0 ? "/" : file.slice(0, slash);
+}
