@@ -29,7 +29,7 @@ import { xdpProgram } from "./xdp_program.ts";
 const KIND = 4; // USPF_XDP
 const FRAME_BYTES = 2048; // FRAME_BYTES in xdp.h
 const MAX_QUEUES = 16; // in xdp.h
-const MODE_NATIVE = 1, MODE_GENERIC = 2, MODE_ZEROCOPY = 3; // enum uspf_mode
+const MODE_GENERIC = 2, MODE_ZEROCOPY = 3; // enum uspf_mode
 
 /** What a port's name says. */
 export interface XdpName {
@@ -46,10 +46,16 @@ export class XdpPort extends NativePort implements Port {
   readonly scratch: Ring;
   readonly #interface: string;
 
-  private constructor(text: string, name: XdpName, directions: number, info: PortInfo) {
+  private constructor(
+    text: string,
+    name: XdpName,
+    directions: number,
+    wish: XdpMode,
+    info: PortInfo,
+  ) {
     super(text, info);
     this.#interface = name.interface;
-    this.mode = describeMode(directions, info);
+    this.mode = describeMode(directions, wish, info);
     const words = new Int32Array(info.region);
     const rings = ringsOfInterface(words, info.interfaceOffset, { strideBytes: FRAME_BYTES });
     this.rx = rings.rx;
@@ -72,7 +78,7 @@ export class XdpPort extends NativePort implements Port {
       program: xdpProgram(options.wanted),
     };
     const info = openNative(text, spec, (code) => explain(code, name, mode));
-    return new XdpPort(text, name, directions, info);
+    return new XdpPort(text, name, directions, mode, info);
   }
 
   override get source(): string {
@@ -95,19 +101,19 @@ export class XdpPort extends NativePort implements Port {
 }
 
 /** The mode, and why not a better one. */
-function describeMode(directions: number, { mode, notZerocopy, notNative }: PortInfo): string {
-  if (mode === MODE_ZEROCOPY) return "xdp, native, zero-copy";
-  if (mode === MODE_GENERIC) {
-    return `xdp, generic (${
-      notNative ? `no native mode: ${reason(errnoName(notNative))}` : "as asked for"
-    })`;
+function describeMode(directions: number, wish: XdpMode, info: PortInfo): string {
+  if (info.mode === MODE_ZEROCOPY) return "xdp, native, zero-copy";
+  if (info.mode === MODE_GENERIC) {
+    return `xdp, generic (${whyNot("native mode", info.notNative, wish)})`;
   }
-  const copied = `frames copied (${
-    notZerocopy ? `no zero-copy: ${reason(errnoName(notZerocopy))}` : "as asked for"
-  })`;
-  return mode === MODE_NATIVE && (directions & RX) !== 0
-    ? `xdp, native, ${copied}`
-    : `xdp, ${copied}`;
+  const copied = `frames copied (${whyNot("zero-copy", info.notZerocopy, wish)})`;
+  // A port that only sends has no program, in the driver or behind it.
+  return (directions & RX) !== 0 ? `xdp, native, ${copied}` : `xdp, ${copied}`;
+}
+
+function whyNot(better: string, errno: number, wish: XdpMode): string {
+  if (errno !== 0) return `no ${better}: ${reason(errnoName(errno))}`;
+  return wish === "auto" ? "as another capture on it has it" : "as asked for";
 }
 
 /** Why a mode was refused. */
