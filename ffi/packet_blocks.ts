@@ -9,7 +9,7 @@
  * ```
  * A block is the kernel's again when the slots of all its packets have been released.
  */
-import { RING, type Ring, SLOT_WORDS } from "./layout.ts";
+import { RING, type Ring } from "./layout.ts";
 import { BLOCK, FRAME, HEAD, PACKET, STATUS } from "./packet_layout.ts";
 
 const VLAN = 0x8100; // IEEE 802.1Q, where the kernel does not say
@@ -111,49 +111,77 @@ export class PacketBlocks {
     return PACKET.mapping / 4 + block * this.#blockWords;
   }
 
-  /** Shows the next `count` frames in the slots from `slot` on; returns the slots used: own packets have none. */
+  /** Shows up to `count` frames in the slots from `slot` on; returns the slots used: own packets have none. */
   #showFrames(slot: number, count: number): number {
+    const mask = this.#ring.slotCount - 1, end = this.#left - count;
+    let shown = 0;
+    for (;;) {
+      const plain = this.#showPlain(slot + shown & mask, this.#left - end);
+      shown += plain;
+      this.#left -= plain;
+      if (this.#left === end) return shown;
+      if (this.#isOwn()) {
+        this.#frame += this.#words[this.#frame + FRAME.next] >> 2;
+        this.#left--;
+      } else {
+        mend(this.#words, this.#frame);
+      }
+    }
+  }
+
+  /**
+   * Shows frames up to the first that is not as it should be; returns how many. The numbers are those of
+   * FRAME and STATUS, as literals: read from another module they make it 7.5 ns a frame instead of 5.6.
+   */
+  #showPlain(slot: number, count: number): number {
     const words = this.#words, { slotsAt, buffersAt, slotCount } = this.#ring;
     const mask = slotCount - 1, seesOwn = this.#seesOwn;
-    let frame = this.#frame, shown = 0;
-    for (let i = 0; i < count; i++) {
-      const mac = words[frame + FRAME.mac] & 0xffff;
-      const odd = words[frame + FRAME.status] & STATUS.hasTag | mac & 3;
-      if (!seesOwn || (words[frame + FRAME.types] >>> 16 & 0xff) !== OUTGOING) {
-        const s = slotsAt + ((slot + shown & mask) * SLOT_WORDS) | 0;
-        const packet = odd === 0 ? frame + (mac >> 2) | 0 : mend(words, frame);
-        words[s] = packet - buffersAt;
-        words[s + 1] = words[frame + FRAME.capturedBytes];
-        words[s + 2] = words[frame + FRAME.seconds];
-        words[s + 3] = words[frame + FRAME.nanoseconds];
-        shown = shown + 1 | 0;
-      }
-      frame = frame + (words[frame + FRAME.next] >> 2) | 0;
+    let frame = this.#frame, i = 0;
+    for (; i < count; i++) {
+      const mac = words[frame + 6] & 0xffff;
+      if ((words[frame + 5] & 0x10 | mac & 3) !== 0) break;
+      if (seesOwn && typeOf(words, frame) === OUTGOING) break;
+      const s = slotsAt + ((slot + i & mask) << 2) | 0;
+      words[s] = frame + (mac >> 2) - buffersAt | 0;
+      words[s + 1] = words[frame + 3]; // below 65536, for a block is no larger
+      words[s + 2] = words[frame + 1];
+      words[s + 3] = words[frame + 2];
+      frame = frame + (words[frame] >> 2) | 0;
     }
     this.#frame = frame;
-    this.#left -= count;
-    return shown;
+    return i;
   }
+
+  #isOwn(): boolean {
+    return this.#seesOwn && typeOf(this.#words, this.#frame) === OUTGOING;
+  }
+}
+
+function typeOf(words: Int32Array, frame: number): number {
+  return words[frame + FRAME.types] >>> 16 & 0xff;
 }
 
 /**
  * Moves a packet that is not at a whole word to one, and puts the VLAN tag back that the kernel took out;
- * returns the packet's word index. There is room for both between a frame's header and its packet.
+ * the frame says so afterwards. There is room for both between a frame's header and its packet.
  */
-function mend(words: Int32Array, frame: number): number {
+function mend(words: Int32Array, frame: number): void {
   const mac = words[frame + FRAME.mac] & 0xffff;
-  let packet = frame + (mac >> 2);
   if ((mac & 3) !== 0) alignPacket(words, frame, mac);
-  if ((words[frame + FRAME.status] & STATUS.hasTag) === 0) return packet;
-  const length = words[frame + FRAME.capturedBytes];
-  if (length < ADDRESS_BYTES) return packet; // cut so short by the kernel's filter that it has no place for it
-  packet--;
+  const tagged = (words[frame + FRAME.status] & STATUS.hasTag) !== 0;
+  // A packet that the kernel's filter cut so short that it has no place for a tag stays without.
+  const restored = tagged && words[frame + FRAME.capturedBytes] >= ADDRESS_BYTES;
+  if (restored) restoreTag(words, frame, frame + (mac >> 2));
+  words[frame + FRAME.mac] = (mac & ~3) - (restored ? 4 : 0);
+  words[frame + FRAME.status] &= ~STATUS.hasTag;
+}
+
+function restoreTag(words: Int32Array, frame: number, packet: number): void {
+  words[packet - 1] = words[packet];
   words[packet] = words[packet + 1];
   words[packet + 1] = words[packet + 2];
-  words[packet + 2] = words[packet + 3];
-  words[packet + 3] = tagWord(words, frame);
-  words[frame + FRAME.capturedBytes] = length + 4;
-  return packet;
+  words[packet + 2] = tagWord(words, frame);
+  words[frame + FRAME.capturedBytes] += 4;
 }
 
 function alignPacket(words: Int32Array, frame: number, mac: number): void {
