@@ -233,6 +233,24 @@ testPair(
   },
 );
 
+testPair("shares an interface between ports of a process", { queues: 2 }, async (...args) => {
+  const [testbed, left, right] = args;
+  await left.open("xdp:l0-0", TX);
+  await left.open("xdp:l0-1", TX);
+  for (const first of [0, 1]) {
+    const leaves = `xdp:r0-${first}`, stays = `xdp:r0-${1 - first}`;
+    await right.open(leaves, RX, { wanted: OURS });
+    await right.open(stays, RX, { wanted: OURS });
+    const differs = { do: "open", port: "p", name: stays, directions: RX } as const;
+    assertEquals((await right.ask(differs)).code, "EALREADY");
+    await right.must({ do: "close", port: leaves });
+    await left.send(`xdp:l0-${1 - first}`, numbered(7));
+    assertEquals((await right.must({ do: "take", port: stays, ms: 500 })).packets!.length, 7);
+    await right.must({ do: "close", port: stays });
+    assert(!await hasProgram(testbed));
+  }
+});
+
 testPair("has a ring for each queue", { queues: 3 }, async (_, left, right) => {
   assertEquals((await right.open("xdp:r0", RX | TX)).rings, 3);
   for (let queue = 0; queue < 3; queue++) {
