@@ -25,7 +25,12 @@ import {
   logWords,
   queueAt,
 } from "./packet_log_layout.ts";
-import { compileLogLoop, type LogLoop, LOOP_SLACK_WORDS } from "./packet_log_loop.ts";
+import {
+  compileLogLoops,
+  type LogLoop,
+  type LogLoops,
+  LOOP_SLACK_WORDS,
+} from "./packet_log_loop.ts";
 import { offsetMask } from "./plain_loop.ts";
 
 const NONE = -1;
@@ -45,19 +50,19 @@ export class PacketLog {
   readonly #bytes: Uint8Array<SharedArrayBuffer>;
   readonly #counters: Float64Array<SharedArrayBuffer>;
   readonly #cursor = new Int32Array(2);
-  readonly #loops = new Map<Ring, LogLoop>();
+  readonly #loops = new Map<Ring, LogLoops>();
   readonly #chunks: number;
   readonly #chunkWords: number;
   readonly #interfaceId: number;
   #ring: Ring | undefined;
-  #loop: LogLoop | undefined;
+  #current: LogLoops | undefined;
   #chunk = NONE;
   #first = 0; // word where the chunk begins, the next block begins, the chunk ends
   #at = 0;
   #end = 0;
   #packets = 0; // in the chunk
   #packetBytes = 0;
-  #seconds = -1; // whose begin, in ns since 1970, is #high and #low
+  #seconds = 0; // whose begin, in ns since 1970, is #high and #low
   #high = 0;
   #low = 0;
 
@@ -100,7 +105,7 @@ export class PacketLog {
     seconds: number,
     nanoseconds: number,
   ): void {
-    const run = ring === this.#ring ? this.#loop! : this.#loopFor(ring);
+    const { small, large } = ring === this.#ring ? this.#current! : this.#loopsFor(ring);
     let high = 0, low = 0;
     if (!ring.hasTimes) {
       this.#setSecond(seconds);
@@ -108,23 +113,10 @@ export class PacketLog {
       high = this.#high + (low >>> 0 < this.#low >>> 0 ? 1 : 0) | 0;
     }
     for (let i = 0; i < count;) {
-      const timed = ring.hasTimes, from = i;
-      i = run(
-        picks,
-        from,
-        count,
-        this.#at,
-        this.#end - LOOP_SLACK_WORDS,
-        this.#seconds,
-        timed ? this.#high : high,
-        timed ? this.#low : low,
-      );
-      if (i > from) {
-        this.#at = this.#cursor[0];
-        this.#packets += i - from;
-        this.#packetBytes += this.#cursor[1];
-      }
-      if (i < count) i += this.#writeOdd(ring, picks, i, count, high, low);
+      const from = i;
+      i = this.#run(small, ring, picks, i, count, high, low);
+      if (i < count) i = this.#run(large, ring, picks, i, count, high, low);
+      if (i === from) i += this.#writeOdd(ring, picks, i, count, high, low);
     }
   }
 
@@ -161,16 +153,37 @@ export class PacketLog {
     return logCounts(this.buffer);
   }
 
-  #loopFor(ring: Ring): LogLoop {
-    let loop = this.#loops.get(ring);
-    if (loop === undefined) {
+  #loopsFor(ring: Ring): LogLoops {
+    let loops = this.#loops.get(ring);
+    if (loops === undefined) {
       const interfaceId = this.#interfaceId;
-      loop = compileLogLoop(ring, { words: this.#words, interfaceId, cursor: this.#cursor });
-      this.#loops.set(ring, loop);
+      loops = compileLogLoops(ring, { words: this.#words, interfaceId, cursor: this.#cursor });
+      this.#loops.set(ring, loops);
     }
     this.#ring = ring;
-    this.#loop = loop;
-    return loop;
+    this.#current = loops;
+    return loops;
+  }
+
+  /** Logs as many packets as the loop takes; returns the index of the pick it stopped at. */
+  #run(
+    loop: LogLoop,
+    ring: Ring,
+    picks: Int32Array,
+    from: number,
+    count: number,
+    high: number,
+    low: number,
+  ): number {
+    const timed = ring.hasTimes, last = this.#end - LOOP_SLACK_WORDS;
+    const secondHigh = timed ? this.#high : high, secondLow = timed ? this.#low : low;
+    const to = loop(picks, from, count, this.#at, last, this.#seconds, secondHigh, secondLow);
+    if (to > from) {
+      this.#at = this.#cursor[0];
+      this.#packets += to - from;
+      this.#packetBytes += this.#cursor[1];
+    }
+    return to;
   }
 
   /** Logs the packet at `picks[from]` in any case, or misses it and all after it; returns the picks used. */

@@ -23,15 +23,20 @@ int32_t yardstick_log(const uint8_t *region, const int32_t *picks, int32_t count
 		const struct slot *s = (const struct slot *)(region + 4l * picks[i]);
 		const uint8_t *packet = region + 4l * buffers_at + (size_t)s->buf_idx * (size_t)stride;
 		uint32_t total = 32 + ((s->len + 3u) & ~3u);
-		uint32_t head[7] = { 6, total, 0, high, low, s->len, s->len };
+		uint32_t *block = (uint32_t *)(out + at);
 
-		memcpy(out + at, head, sizeof(head));
+		block[0] = 6;
+		block[1] = total;
+		block[2] = 0;
+		block[3] = high;
+		block[4] = low;
+		block[5] = block[6] = s->len;
 		memcpy(out + at + 28, packet, 64);
 		if (s->len > 64)
 			memcpy(out + at + 28 + 64, packet + 64, s->len - 64u);
 		if (s->len & 3)
 			memset(out + at + 28 + s->len, 0, 4 - (s->len & 3u));
-		memcpy(out + at + total - 4, &total, 4);
+		block[total / 4 - 1] = total;
 		at += (int32_t)total;
 	}
 	*used = at;
