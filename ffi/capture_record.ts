@@ -8,6 +8,7 @@
  * ```
  */
 import type { FileWindow } from "./file_window.ts";
+import type { Ring } from "./layout.ts";
 import { GROWTH, LINK, toEthernet } from "./link_types.ts";
 
 /** The largest packet that any writer writes: MAXIMUM_SNAPLEN of libpcap. A larger one is damage. */
@@ -40,19 +41,43 @@ export function damageAt(window: FileWindow, reason: string, before = 0): string
 }
 
 /**
- * Makes a packet an Ethernet packet that begins at a word; returns its length. It begins at the word of
- * `at - GROWTH[kind]` then.
+ * What a parser leaves in a slot's second word where its packet is not yet as it must be: the bytes
+ * captured, the kind of its link type, and how many bytes behind `buf_idx` it begins.
  */
-export function settle(
-  window: FileWindow,
-  at: number,
-  captured: number,
-  kind: number,
-): number {
-  const growth = GROWTH[kind], start = at - growth;
-  // Not even its own link header is there: nothing can be said of it.
-  if (kind !== LINK.ethernet && captured < 14 - growth) return 0;
-  if (kind !== LINK.ethernet) toEthernet(window.bytes, at, captured, kind);
+const CAPTURED_MASK = 0xfffff;
+export const KIND_SHIFT = 20, BEHIND_SHIFT = 24;
+
+/**
+ * Makes the packets of `count` slots Ethernet packets that begin at words; returns how many of them could
+ * be: a header that grows may want the last byte of the packet before, which must be released first.
+ */
+export function settle(window: FileWindow, ring: Ring, first: number, count: number): number {
+  const { words } = window, { slotsAt, buffersAt } = ring, mask = ring.slotCount - 1;
+  for (let i = 0, floor = 0; i < count; i++) {
+    const slot = slotsAt + ((first + i & mask) << 2), word = words[slot + 1];
+    const begin = words[slot] + buffersAt << 2;
+    if (word >>> 16 === 0) {
+      floor = begin + word;
+      continue;
+    }
+    const kind = word >>> KIND_SHIFT & 7, start = begin + (word >>> BEHIND_SHIFT) - GROWTH[kind];
+    if (start - (start & 3) < floor) return i;
+    const length = settled(window, start, word & CAPTURED_MASK, kind);
+    words[slot] = (start >> 2) - buffersAt;
+    words[slot + 1] = length;
+    floor = start - (start & 3) + length;
+  }
+  return count;
+}
+
+/** Writes the Ethernet header of a packet that then begins at `start`, and moves it down; returns its length. */
+function settled(window: FileWindow, start: number, captured: number, kind: number): number {
+  const growth = GROWTH[kind];
+  if (kind !== LINK.ethernet) {
+    // Not even its own link header is there: nothing can be said of it.
+    if (captured < 14 - growth) return 0;
+    toEthernet(window.bytes, start + growth, captured, kind);
+  }
   const grown = captured + growth, length = grown < MAX_SLOT_BYTES ? grown : MAX_SLOT_BYTES;
   if ((start & 3) !== 0) moveDown(window.words, window.bytes, start, length);
   return length;
@@ -69,4 +94,15 @@ function moveDown(words: Int32Array, bytes: Uint8Array, from: number, length: nu
   }
   const shift = from & 3;
   for (let b = last << 2, end = (first << 2) + length; b < end; b++) bytes[b] = bytes[b + shift];
+}
+
+/** Of the original packet the last bytes are the FCS; it is not part of the packet. */
+export function withoutFcs(captured: number, original: number, fcsBytes: number): number {
+  const most = (original >>> 0) - fcsBytes;
+  return most < captured ? (most > 0 ? most : 0) : captured;
+}
+
+/** A word in the other byte order. */
+export function swap(value: number): number {
+  return value << 24 | (value & 0xff00) << 8 | value >>> 8 & 0xff00 | value >>> 24;
 }

@@ -8,15 +8,18 @@
  * All of it in the byte order of who wrote it. A record may begin at any byte.
  */
 import {
+  BEHIND_SHIFT,
   type CaptureFile,
   damageAt,
+  KIND_SHIFT,
   MAX_PACKET_BYTES,
-  MAX_SLOT_BYTES,
   settle,
+  swap,
+  withoutFcs,
 } from "./capture_record.ts";
 import type { FileWindow } from "./file_window.ts";
-import type { Ring } from "./layout.ts";
-import { GROWTH, LINK, linkKind, linkName, refusedLink } from "./link_types.ts";
+import { type Ring, SLOT_WORDS } from "./layout.ts";
+import { linkKind, linkName, refusedLink } from "./link_types.ts";
 
 const FILE_BYTES = 24, RECORD_BYTES = 16;
 const MICRO = 0xa1b2c3d4, NANO = 0xa1b23c4d; // as read big-endian
@@ -34,6 +37,8 @@ export class PcapFile implements CaptureFile {
   readonly #perSecond: number;
   readonly #kind: number;
   readonly #fcsBytes: number;
+  /** Whether a packet of the last `#parse` must be settled. */
+  #odd = false;
 
   private constructor(
     window: FileWindow,
@@ -81,20 +86,35 @@ export class PcapFile implements CaptureFile {
 
   take(first: number, count: number): number {
     if (this.failure !== undefined) return 0;
-    const window = this.#window, { words, end } = window, ring = this.#ring;
-    const { slotsAt, buffersAt } = ring, mask = ring.slotCount - 1;
-    const swapped = this.#swapped, perSecond = this.#perSecond, scale = 1e9 / perSecond;
-    const kind = this.#kind, growth = GROWTH[kind], fcsBytes = this.#fcsBytes;
-    const plain = kind === LINK.ethernet && fcsBytes === 0;
-    let at = window.position, floor = 0, taken = 0;
+    const window = this.#window, parsed = this.#parse(first, count);
+    if (!this.#odd) return parsed;
+    const { slotsAt, buffersAt, slotCount } = this.#ring;
+    const taken = settle(window, this.#ring, first, parsed);
+    if (taken < parsed) {
+      // The rest is parsed again, once what has been taken is released.
+      const slot = slotsAt + (first + taken) % slotCount * SLOT_WORDS;
+      const data = (window.words[slot] + buffersAt) * 4 + (window.words[slot + 1] >>> BEHIND_SHIFT);
+      window.position = data - RECORD_BYTES;
+      this.failure = undefined;
+    }
+    return taken;
+  }
+
+  /** Slots of packets as they lie in the window; those that must be settled are marked, see `settle`. */
+  #parse(first: number, count: number): number {
+    const window = this.#window, { words, end } = window, { slotsAt, buffersAt } = this.#ring;
+    const mask = this.#ring.slotCount - 1, swapped = this.#swapped, fcsBytes = this.#fcsBytes;
+    const perSecond = this.#perSecond | 0, scale = 1e9 / perSecond | 0, mark = this.#kind << KIND_SHIFT;
+    let at = window.position, taken = 0, odd = mark, large = -1;
+    // No call stands in this loop, so that V8 keeps what it needs in registers.
     for (; taken < count; taken++) {
       const room = end - at - RECORD_BYTES;
       if (room < 0) break;
-      const k = at >> 2, right = (at & 3) << 3;
+      const k = at >> 2, behind = at & 3;
       let second = words[k], fraction = words[k + 1], captured = words[k + 2];
       let original = words[k + 3];
-      if (right !== 0) {
-        const left = 32 - right;
+      if (behind !== 0) {
+        const right = behind << 3, left = 32 - right;
         second = second >>> right | fraction << left;
         fraction = fraction >>> right | captured << left;
         captured = captured >>> right | original << left;
@@ -107,36 +127,33 @@ export class PcapFile implements CaptureFile {
         original = swap(original);
       }
       if (captured >>> 0 > MAX_PACKET_BYTES) {
-        window.position = at;
-        this.failure = damageAt(
-          window,
-          `a record of ${captured >>> 0} bytes, where ${MAX_PACKET_BYTES} are the most`,
-        );
-        return taken;
+        large = captured >>> 0;
+        break;
       }
       if (captured > room) break;
-      const data = at + RECORD_BYTES, start = data - growth;
-      // Raw IP grows by more than a record's header at times: then the packet before must be gone first.
-      if (start - (start & 3) < floor) break;
-      let length = captured;
-      if (!plain && fcsBytes !== 0) length = withoutFcs(captured, original, fcsBytes);
-      if (!plain || (data & 3) !== 0 || length > MAX_SLOT_BYTES) {
-        length = settle(window, data, length, kind);
-      }
       if (fraction >>> 0 >= perSecond) {
         // Not so by the format, but seen: the seconds in it are carried over.
         second = second + (fraction >>> 0) / perSecond | 0;
-        fraction = (fraction >>> 0) % perSecond;
+        fraction = (fraction >>> 0) % perSecond | 0;
       }
-      const slot = slotsAt + ((first + taken & mask) << 2), word = start >> 2;
-      words[slot] = word - buffersAt;
-      words[slot + 1] = length;
+      let length = captured;
+      if (fcsBytes !== 0) length = withoutFcs(captured, original, fcsBytes);
+      const slot = slotsAt + ((first + taken & mask) << 2);
+      words[slot] = k + 4 - buffersAt;
+      words[slot + 1] = length | mark | behind << BEHIND_SHIFT;
       words[slot + 2] = second;
       words[slot + 3] = Math.imul(fraction, scale);
-      floor = (word << 2) + length;
-      at = data + captured;
+      odd |= behind | length >>> 16;
+      at += RECORD_BYTES + captured;
     }
     window.position = at;
+    this.#odd = odd !== 0;
+    if (large >= 0) {
+      this.failure = damageAt(
+        window,
+        `a record of ${large} bytes, where ${MAX_PACKET_BYTES} are the most`,
+      );
+    }
     return taken;
   }
 
@@ -148,15 +165,4 @@ export class PcapFile implements CaptureFile {
       `the file ends within a record, of which ${ready} bytes are there`,
     );
   }
-}
-
-/** Of the original packet the last bytes are the FCS; it is not part of the packet. */
-export function withoutFcs(captured: number, original: number, fcsBytes: number): number {
-  const most = (original >>> 0) - fcsBytes;
-  return most < captured ? (most > 0 ? most : 0) : captured;
-}
-
-/** The other byte order. */
-export function swap(value: number): number {
-  return value << 24 | (value & 0xff00) << 8 | value >>> 8 & 0xff00 | value >>> 24;
 }

@@ -16,15 +16,16 @@
 import {
   type CaptureFile,
   damageAt,
+  KIND_SHIFT,
   MAX_PACKET_BYTES,
   MAX_RECORD_BYTES,
-  MAX_SLOT_BYTES,
   settle,
+  swap,
+  withoutFcs,
 } from "./capture_record.ts";
 import type { FileWindow } from "./file_window.ts";
-import type { Ring } from "./layout.ts";
-import { GROWTH, LINK, refusedLink } from "./link_types.ts";
-import { swap, withoutFcs } from "./pcap_file.ts";
+import { type Ring, SLOT_WORDS } from "./layout.ts";
+import { refusedLink } from "./link_types.ts";
 import { PcapngInterface } from "./pcapng_interface.ts";
 
 const SECTION = 0x0a0d0d0a, INTERFACE = 1, PACKET = 2, SIMPLE = 3, ENHANCED = 6;
@@ -43,6 +44,11 @@ export class PcapngFile implements CaptureFile {
   readonly #bigFirst: boolean;
   #swapped = false;
   #interfaces: PcapngInterface[] = [];
+  /** The interface of the last packet that had a time. */
+  #current: PcapngInterface | undefined;
+  #currentId = 0;
+  /** Whether a packet of this `take` must be settled. */
+  #odd = false;
   /** Of a block larger than the window: bytes to pass over before its second length, and that length. */
   #skip = 0;
   #skipped = 0;
@@ -77,117 +83,133 @@ export class PcapngFile implements CaptureFile {
   }
 
   take(first: number, count: number): number {
-    if (this.failure !== undefined || this.#skip + this.#skipped > 0 && !this.#pass()) return 0;
-    const window = this.#window, { words, end } = window, ring = this.#ring;
-    const { slotsAt, buffersAt } = ring, mask = ring.slotCount - 1;
-    let swapped = this.#swapped, second = this.#second, nanosecond = this.#nanosecond;
-    let at = window.position, taken = 0;
-    let number = -1, source: PcapngInterface | undefined;
-    let kind = 0, fcsBytes = 0, scale = 0, span = 0, baseHigh = 0, baseLow = 0;
-    let plain = false;
-    while (taken < count && end - at >= LEAST.any) {
-      const k = at >> 2;
-      let type = words[k], bytes = words[k + 1];
+    let taken = 0;
+    this.#odd = false;
+    if (this.#skipped > 0 && !this.#pass()) return 0;
+    while (taken < count && this.failure === undefined) {
+      taken += this.#run(first + taken, count - taken);
+      if (taken === count) break;
+      const more = this.#block(first + taken);
+      if (more < 0) break;
+      taken += more;
+    }
+    if (this.#odd) settle(this.#window, this.#ring, first, taken);
+    return taken;
+  }
+
+  /** Enhanced packets of one interface, within a second, that are whole and right; stops at anything else. */
+  #run(first: number, count: number): number {
+    const source = this.#current;
+    if (source === undefined || source.span <= 0) return 0;
+    const window = this.#window, { words, end } = window, { slotsAt, buffersAt } = this.#ring;
+    const mask = this.#ring.slotCount - 1, swapped = this.#swapped, id = this.#currentId;
+    const { scale, span, baseHigh, baseLow, second, fcsBytes } = source;
+    const mark = source.kind! << KIND_SHIFT;
+    let at = window.position, taken = 0, odd = mark, nanosecond = this.#nanosecond;
+    // No call stands in this loop, so that V8 keeps what it needs in registers.
+    for (; taken < count && end - at >= LEAST.packet; taken++) {
+      const k = at >> 2, coded = words[k + 1];
+      let type = words[k], bytes = coded, number = words[k + 2], high = words[k + 3];
+      let low = words[k + 4], captured = words[k + 5], original = words[k + 6];
       if (swapped) {
         type = swap(type);
         bytes = swap(bytes);
+        number = swap(number);
+        high = swap(high);
+        low = swap(low);
+        captured = swap(captured);
+        original = swap(original);
       }
-      if (type !== ENHANCED && type !== PACKET && type !== SIMPLE) {
-        window.position = at;
-        const passed = this.#other(type);
-        at = window.position;
-        if (!passed) break;
-        swapped = this.#swapped;
-        number = -1;
-        continue;
-      }
-      const simple = type === SIMPLE;
-      if (
-        bytes >>> 0 > MAX_RECORD_BYTES || (bytes & 3) !== 0 ||
-        bytes < (simple ? LEAST.simple : LEAST.packet)
-      ) {
-        this.#fail(at, badLength(bytes));
-        break;
-      }
-      if (end - at < bytes) break;
-      if (words[k + (bytes >> 2) - 1] !== words[k + 1]) {
-        this.#fail(at, this.#badTrailer(bytes, words[k + (bytes >> 2) - 1]));
-        break;
-      }
-      let id = simple ? 0 : words[k + 2];
-      if (swapped) id = swap(id);
-      // An obsolete packet block has its drop count in the other half of the word.
-      if (type === PACKET) id = swapped ? id >>> 16 : id & 0xffff;
-      if (id !== number) {
-        if (id >>> 0 >= this.#interfaces.length) {
-          this.#fail(at, `a packet of interface ${id >>> 0}, which was not described`);
-          break;
-        }
-        source = this.#interfaces[id];
-        if (source.kind === undefined) {
-          window.position = at;
-          this.failure = refusedLink(source.linkType);
-          break;
-        }
-        number = id;
-        kind = source.kind;
-        fcsBytes = source.fcsBytes;
-        ({ scale, span, baseHigh, baseLow } = source);
-        plain = kind === LINK.ethernet && fcsBytes === 0;
-      }
-      let captured = 0, original = 0, data = at + 12;
-      if (simple) {
-        original = swapped ? swap(words[k + 2]) : words[k + 2];
-        captured = source!.capturedOf(original >>> 0);
-        if (captured > bytes - LEAST.simple) {
-          this.#fail(at, `a simple packet of ${captured} bytes in a block of ${bytes}`);
-          break;
-        }
-      } else {
-        let high = words[k + 3], low = words[k + 4];
-        captured = words[k + 5];
-        original = words[k + 6];
-        if (swapped) {
-          high = swap(high);
-          low = swap(low);
-          captured = swap(captured);
-          original = swap(original);
-        }
-        if (captured >>> 0 > bytes - LEAST.packet) {
-          this.#fail(at, `a packet of ${captured >>> 0} bytes in a block of ${bytes}`);
-          break;
-        }
-        data = at + 28;
-        const since = ((high >>> 0) - baseHigh) * 4294967296 + ((low >>> 0) - baseLow);
-        if (since >= 0 && since < span) {
-          second = source!.second;
-          nanosecond = Math.imul(since | 0, scale);
-        } else {
-          source!.time(high >>> 0, low >>> 0);
-          ({ second, nanosecond, span, baseHigh, baseLow } = source!);
-        }
-      }
-      if (captured > MAX_PACKET_BYTES) {
-        this.#fail(at, `a packet of ${captured} bytes, where ${MAX_PACKET_BYTES} are the most`);
-        break;
-      }
+      if (type !== ENHANCED || number !== id || (bytes & 3) !== 0 || bytes > end - at) break;
+      // A block of less than 32 bytes has no room for any packet.
+      if (captured >>> 0 > MAX_PACKET_BYTES || captured > bytes - LEAST.packet) break;
+      if (words[k + (bytes >> 2) - 1] !== coded) break;
+      const since = ((high >>> 0) - baseHigh) * 4294967296 + ((low >>> 0) - baseLow);
+      if (since < 0 || since >= span) break;
+      nanosecond = Math.imul(since, scale);
       let length = captured;
-      if (!plain || length > MAX_SLOT_BYTES) {
-        if (fcsBytes !== 0) length = withoutFcs(captured, original, fcsBytes);
-        length = settle(window, data, length, kind);
-      }
+      if (fcsBytes !== 0) length = withoutFcs(captured, original, fcsBytes);
       const slot = slotsAt + ((first + taken & mask) << 2);
-      words[slot] = (data - GROWTH[kind] >> 2) - buffersAt;
-      words[slot + 1] = length;
+      words[slot] = k + 7 - buffersAt;
+      words[slot + 1] = length | mark;
       words[slot + 2] = second;
       words[slot + 3] = nanosecond;
-      taken++;
+      odd |= length >>> 16;
       at += bytes;
     }
     window.position = at;
-    this.#second = second;
-    this.#nanosecond = nanosecond;
+    if (taken > 0) {
+      this.#second = second;
+      this.#nanosecond = nanosecond;
+      this.#odd ||= odd !== 0;
+    }
     return taken;
+  }
+
+  /** One block of any type: 1 where it put a packet into the slot, 0 where not, -1: not whole, or damaged. */
+  #block(slot: number): number {
+    const window = this.#window;
+    if (window.ready < LEAST.any) return -1;
+    const type = this.#word(0), bytes = this.#word(1) >>> 0;
+    if (type === PACKET || type === SIMPLE || type === ENHANCED) {
+      return this.#packet(type, bytes, slot);
+    }
+    return this.#other(type) ? 0 : -1;
+  }
+
+  #packet(type: number, bytes: number, slot: number): number {
+    const window = this.#window, simple = type === SIMPLE;
+    const least = simple ? LEAST.simple : LEAST.packet;
+    if (!this.#isWhole(bytes, least, MAX_RECORD_BYTES)) return -1;
+    // An obsolete packet block has its drop count in the other half of the word.
+    const id = simple
+      ? 0
+      : type === ENHANCED
+      ? this.#word(2) >>> 0
+      : this.#firstHalf(this.#word(2));
+    const source = this.#interfaces[id];
+    if (source === undefined) {
+      return this.#bad(`a packet of interface ${id}, which was not described`);
+    }
+    if (source.kind === undefined) {
+      this.failure = refusedLink(source.linkType);
+      return -1;
+    }
+    const original = this.#word(simple ? 2 : 6) >>> 0;
+    const captured = simple ? source.capturedOf(original) : this.#word(5) >>> 0;
+    if (captured > bytes - least) {
+      return this.#bad(`a packet of ${captured} bytes in a block of ${bytes}`);
+    }
+    if (captured > MAX_PACKET_BYTES) {
+      return this.#bad(`a packet of ${captured} bytes, where ${MAX_PACKET_BYTES} are the most`);
+    }
+    if (!simple) this.#note(source, id);
+    const data = (window.position >> 2) + (simple ? 3 : 7);
+    const length = source.fcsBytes === 0
+      ? captured
+      : withoutFcs(captured, original, source.fcsBytes);
+    this.#show(slot, data, length | source.kind << KIND_SHIFT);
+    window.position += bytes;
+    return 1;
+  }
+
+  /** Time of the packet at the window's position; packets of its interface and its second may follow. */
+  #note(source: PcapngInterface, id: number): void {
+    source.time(this.#word(3) >>> 0, this.#word(4) >>> 0);
+    this.#second = source.second;
+    this.#nanosecond = source.nanosecond;
+    this.#current = source;
+    this.#currentId = id;
+  }
+
+  #show(slot: number, data: number, marked: number): void {
+    const { words } = this.#window, { slotsAt, buffersAt, slotCount } = this.#ring;
+    const word = slotsAt + slot % slotCount * SLOT_WORDS;
+    words[word] = data - buffersAt;
+    words[word + 1] = marked;
+    words[word + 2] = this.#second;
+    words[word + 3] = this.#nanosecond;
+    this.#odd ||= marked >>> 16 !== 0;
   }
 
   cutOff(): string | undefined {
@@ -198,55 +220,52 @@ export class PcapngFile implements CaptureFile {
 
   /** A block that is no packet, at the window's position; `false` where it is not all there, or damaged. */
   #other(type: number): boolean {
-    const window = this.#window, k = window.position >> 2, { words } = window;
+    const window = this.#window;
     if (type === SECTION) {
-      const order = words[k + 2];
-      if (order !== BYTE_ORDER && swap(order) !== BYTE_ORDER) return this.#bad(badOrder(order));
+      const order = window.words[(window.position >> 2) + 2];
+      if (order !== BYTE_ORDER && swap(order) !== BYTE_ORDER) return this.#bad(badOrder(order)) > 0;
       this.#swapped = order !== BYTE_ORDER;
     }
-    const bytes = this.#word(1) >>> 0;
-    const least = type === SECTION
-      ? LEAST.section
-      : type === INTERFACE
-      ? LEAST.interface
-      : LEAST.any;
-    const known = type === SECTION || type === INTERFACE;
-    if (
-      (bytes & 3) !== 0 || bytes < least || bytes > (known ? MAX_RECORD_BYTES : MAX_BLOCK_BYTES)
-    ) {
-      return this.#bad(badLength(bytes));
-    }
-    if (bytes > MAX_RECORD_BYTES) {
+    const bytes = this.#word(1) >>> 0, known = type === SECTION || type === INTERFACE;
+    const least = type === SECTION ? LEAST.section : known ? LEAST.interface : LEAST.any;
+    if (!known && bytes > MAX_RECORD_BYTES && bytes <= MAX_BLOCK_BYTES && (bytes & 3) === 0) {
       this.#skip = bytes - 4;
       this.#skipped = bytes;
       return this.#pass();
     }
-    if (window.ready < bytes) return false;
-    const last = this.#word((bytes >> 2) - 1) >>> 0;
-    if (last !== bytes) return this.#bad(this.#badTrailer(bytes, words[k + (bytes >> 2) - 1]));
+    if (!this.#isWhole(bytes, least, known ? MAX_RECORD_BYTES : MAX_BLOCK_BYTES)) return false;
     if (type === SECTION && !this.#section()) return false;
     if (type === INTERFACE && !this.#describe(bytes)) return false;
     window.position += bytes;
     return true;
   }
 
+  /** Whether the block of `bytes` at the window's position is all there, and right. */
+  #isWhole(bytes: number, least: number, most: number): boolean {
+    if ((bytes & 3) !== 0 || bytes < least || bytes > most) {
+      return this.#bad(`a block of ${bytes} bytes`) > 0;
+    }
+    if (this.#window.ready < bytes) return false;
+    const last = this.#word((bytes >> 2) - 1) >>> 0;
+    return last === bytes || this.#bad(badTrailer(bytes, last)) > 0;
+  }
+
   #section(): boolean {
-    const version = this.#word(3);
-    // The order of the halves is that of the file.
-    const major = this.#swapped ? version >>> 16 : version & 0xffff;
-    if (major !== 1) return this.#bad(`a section of version ${major}, where only 1 is known`);
+    const major = this.#firstHalf(this.#word(3));
+    if (major !== 1) return this.#bad(`a section of version ${major}, where only 1 is known`) > 0;
     this.#interfaces = [];
+    this.#current = undefined;
     return true;
   }
 
   #describe(bytes: number): boolean {
     if (this.#interfaces.length === MAX_INTERFACES) {
-      return this.#bad(`more than ${MAX_INTERFACES} interfaces in a section`);
+      return this.#bad(`more than ${MAX_INTERFACES} interfaces in a section`) > 0;
     }
     const { position, bytes: region } = this.#window;
     const block = new DataView(region.buffer, position, bytes - 4);
     const described = PcapngInterface.read(block, !this.#swapped);
-    if (typeof described === "string") return this.#bad(described);
+    if (typeof described === "string") return this.#bad(described) > 0;
     this.#interfaces.push(described);
     return true;
   }
@@ -257,10 +276,8 @@ export class PcapngFile implements CaptureFile {
     window.position += step;
     this.#skip -= step;
     if (this.#skip > 0 || window.ready < 4) return false;
-    const bytes = this.#skipped, last = this.#word(0);
-    if (last >>> 0 !== bytes) {
-      return this.#bad(this.#badTrailer(bytes, window.words[window.position >> 2]));
-    }
+    const last = this.#word(0) >>> 0;
+    if (last !== this.#skipped) return this.#bad(badTrailer(this.#skipped, last)) > 0;
     this.#skipped = 0;
     window.position += 4;
     return true;
@@ -277,19 +294,14 @@ export class PcapngFile implements CaptureFile {
     return this.#swapped ? swap(word) : word;
   }
 
-  #badTrailer(bytes: number, word: number): string {
-    const last = (this.#swapped ? swap(word) : word) >>> 0;
-    return `a block of ${bytes} bytes says ${last} at its end`;
+  /** The half of a word that comes first in the file. */
+  #firstHalf(word: number): number {
+    return this.#swapped ? word >>> 16 : word & 0xffff;
   }
 
-  #fail(at: number, reason: string): void {
-    this.#window.position = at;
+  #bad(reason: string): -1 {
     this.failure = this.#damage(reason);
-  }
-
-  #bad(reason: string): false {
-    this.failure = this.#damage(reason);
-    return false;
+    return -1;
   }
 
   /** Where the block began, even if part of it is out of the window already. */
@@ -303,6 +315,6 @@ function badOrder(word: number): string {
   return `a section with byte-order magic ${text}, neither 1a2b3c4d nor 4d3c2b1a`;
 }
 
-function badLength(bytes: number): string {
-  return `a block of ${bytes >>> 0} bytes`;
+function badTrailer(bytes: number, last: number): string {
+  return `a block of ${bytes} bytes says ${last} at its end`;
 }
