@@ -104,7 +104,9 @@ export class PcapFile implements CaptureFile {
   #parse(first: number, count: number): number {
     const window = this.#window, { words, end } = window, { slotsAt, buffersAt } = this.#ring;
     const mask = this.#ring.slotCount - 1, swapped = this.#swapped, fcsBytes = this.#fcsBytes;
-    const perSecond = this.#perSecond | 0, scale = 1e9 / perSecond | 0, mark = this.#kind << KIND_SHIFT;
+    const perSecond = this.#perSecond | 0,
+      scale = 1e9 / perSecond | 0,
+      mark = this.#kind << KIND_SHIFT;
     let at = window.position, taken = 0, odd = mark, large = -1;
     // No call stands in this loop, so that V8 keeps what it needs in registers.
     for (; taken < count; taken++) {

@@ -6,7 +6,8 @@
  *                └─ buf_idx ────────────────────▶ packet, where it was read
  * ```
  * A sync that finds all slots released parses the next packets of the window into slots; once the window
- * has no whole packet left, it reads on. With a speed, packets are shown only when they are due.
+ * has no whole packet left, it reads on. With a speed, packets are shown only when they are due. Of
+ * standard input, reading on blocks until something comes, or the other side closes it.
  */
 import { openCaptureFile } from "./capture_file.ts";
 import { type CaptureFile, MAX_RECORD_BYTES } from "./capture_record.ts";

@@ -1,6 +1,8 @@
 /** Capture files of every shape, as a port reads them: packets, times, link types. */
 
 import { assert, assertEquals } from "@std/assert";
+import { PacketCapture } from "../capture/packet_capture.ts";
+import { RECORDS_WORD, TickRing } from "../engine/tick_ring.ts";
 import { openPort } from "../ffi/open_port.ts";
 import { RX } from "../ffi/port.ts";
 import {
@@ -15,7 +17,9 @@ import {
   pcapFile,
   takeAll,
 } from "./capture_files.ts";
+import { PacketFilter } from "../filter/packet_filter.ts";
 import { withSeeds } from "./engine_seed.ts";
+import { tickPacket } from "./packets.ts";
 
 const CHUNKS = [1, 3, 61, 100, 4096, undefined];
 const RESOLUTION = 9, FCS = 13, OFFSET = 14;
@@ -381,4 +385,24 @@ Deno.test("PcapPort has ended only once its last packet is released", () => {
   }
   assertEquals(port.ended, true);
   assertEquals(takeAll(port).packets, []);
+});
+
+Deno.test("PacketCapture takes every tick of a file, aligned or not, in order", () => {
+  using files = new Files();
+  for (const paddings of [[4], [5], [0, 1, 2, 3, 4, 4, 4, 4]]) {
+    const packets = Array.from({ length: 10_000 }, (_, i) => ({
+      bytes: tickPacket({ instrument: i, padding: paddings[i % paddings.length] }),
+      second: i,
+      nanosecond: 0,
+    }));
+    const port = openFile(files.write(pcapFile({}, packets))), ticks = TickRing.create(16384);
+    const filter = new PacketFilter({ destinationPort: 5001 });
+    const capture = new PacketCapture({ port, filter, ticks });
+    capture.warmUp(10_000);
+    while (!port.ended) capture.pump();
+    port.close();
+    const { received, accepted, delivered } = capture.state.read();
+    assertEquals([received, accepted, delivered], [10_000, 10_000, 10_000]);
+    for (let i = 0; i < 10_000; i++) assertEquals(ticks.words[RECORDS_WORD + i * 4], i);
+  }
 });
