@@ -120,6 +120,14 @@ export class PacketLog {
     }
   }
 
+  /** As `write`, but forgets the packets again: for warming up (warm_up_log.ts). They must fit one chunk. */
+  rehearse(ring: Ring, picks: Int32Array, count: number, seconds: number): void {
+    this.flush();
+    this.write(ring, picks, count, seconds, 0);
+    this.#at = this.#first;
+    this.#packets = this.#packetBytes = 0;
+  }
+
   /**
    * Whether so many packets of so many bytes altogether surely find room: for sources that can wait. Also
    * where they never would have it, and where nobody writes the file any more.

@@ -6,8 +6,8 @@
  *  word 0  1       2          3          4         5         6        7          7 + n
  *  │ 6   │ bytes │ interface │ time high │ time low │ captured │ length │ packet … │ bytes │
  * ```
- * A packet is copied by 64 bits, at any alignment. One of 128 bytes at most, as nearly all market data is,
- * is copied by 64 bytes or by 128, without a loop: what is read beyond its end is inside the region, what
+ * A packet is copied by 64 bits, at any alignment. One of 192 bytes at most, as nearly all market data is,
+ * is copied 64 bytes at a time without a loop: what is read beyond its end is inside the region, what
  * is written there is overwritten by the next block. Larger ones are for a loop of their own; one loop for
  * all costs small packets half as much again, measured with `deno task bench packet_log`.
  *
@@ -18,10 +18,10 @@ import type { Ring } from "../ffi/layout.ts";
 import { LENGTH_AND_MORE } from "./packet_log_layout.ts";
 import { offsetMask } from "./plain_loop.ts";
 
-const SMALL_BYTES = 128;
+const SMALL_BYTES = 192; // three times 64
 const STEP_BYTES = 32; // of a large packet, copied in a round
 /** Words that have to be behind `last` in the chunk: a block begins no later, and copies too much. */
-export const LOOP_SLACK_WORDS = 40;
+export const LOOP_SLACK_WORDS = 60;
 
 /**
  * Writes the packets in the slots `picks[from]` up to `picks[until]` as blocks from word `start` of the log
@@ -129,7 +129,10 @@ const OWN_TIME = `    const l = low + W[s + 3] | 0;
 
 const SMALL_COPY = `${moves("b", "q", 0, 64, 4)}
     if (length > 64) {
-${moves("b", "q", 64, SMALL_BYTES, 6)}
+${moves("b", "q", 64, 128, 6)}
+      if (length > 128) {
+${moves("b", "q", 128, SMALL_BYTES, 8)}
+      }
     }`;
 
 const LARGE_COPY = `    for (let k = 0; k < length; k = k + ${STEP_BYTES} | 0) {

@@ -7,6 +7,9 @@
  * ```
  * With a limit of size or time "x.pcapng" becomes x_00001.pcapng, x_00002.pcapng, and so on. The next file
  * is begun when there is something to be written to it.
+ *
+ * Whatever is written, the tail is written behind it, and overwritten by what comes next: so a file is
+ * whole at any time, even if we are killed, and a full disk has room for the tail.
  */
 import { type BlockRun, blocksWithin } from "./pcapng_format.ts";
 
@@ -25,8 +28,10 @@ export interface PcapngWriterOptions {
 /** What surrounds the packets of every file. */
 export interface Frame {
   head: Uint8Array<ArrayBuffer>;
-  /** Makes the tail; always of the same size. */
+  /** Makes the tail, as of now. */
   tail: () => Uint8Array<ArrayBuffer>;
+  /** Its size, at most. */
+  tailBytes: number;
 }
 
 /** Who is told what became of packets. */
@@ -45,10 +50,10 @@ export class WriteError extends Error {
 export class PcapngWriter {
   /** Files begun so far. */
   files = 0;
-  readonly #tailBytes: number;
   #name = "";
   #file: Deno.FsFile | undefined;
-  #bytes = 0;
+  #bytes = 0; // head and blocks
+  #size = 0;
   #openedMs = 0;
 
   /**
@@ -57,7 +62,6 @@ export class PcapngWriter {
    * @throws {WriteError} where that cannot be.
    */
   constructor(readonly options: PcapngWriterOptions, readonly frame: Frame) {
-    this.#tailBytes = frame.tail().length;
     this.#open();
   }
 
@@ -73,8 +77,8 @@ export class PcapngWriter {
       if (rotateSeconds > 0 && performance.now() - this.#openedMs >= rotateSeconds * 1000) {
         this.#rotate();
       }
-      while (rotateBytes > 0 && this.#bytes + left.bytes + this.#tailBytes > rotateBytes) {
-        let run = blocksWithin(blocks, rotateBytes - this.#tailBytes - this.#bytes);
+      while (rotateBytes > 0 && this.#bytes + left.bytes + this.frame.tailBytes > rotateBytes) {
+        let run = blocksWithin(blocks, rotateBytes - this.frame.tailBytes - this.#bytes);
         if (run.bytes === 0 && this.#isEmpty) run = firstBlock(blocks);
         this.#put(blocks.subarray(0, run.bytes), run, left, log);
         blocks = blocks.subarray(run.bytes);
@@ -94,7 +98,7 @@ export class PcapngWriter {
    */
   close(): void {
     if (this.#file === undefined) return;
-    const fault = this.#appendTail();
+    const fault = this.#putTail();
     if (fault !== undefined) this.#fail(fault);
     this.#file.close();
     this.#file = undefined;
@@ -124,10 +128,13 @@ export class PcapngWriter {
     } catch (error) {
       throw new WriteError(`Cannot write "${this.#name}": ${explain(error, file)}`);
     }
-    this.#bytes = 0;
+    this.#bytes = this.frame.head.length;
+    this.#size = 0;
     this.#openedMs = performance.now();
-    const fault = this.#append(this.frame.head);
-    if (fault !== undefined) this.#fail(fault);
+    const fault = this.#writeAt(0, this.frame.head) ?? this.#putTail();
+    if (fault === undefined) return;
+    this.#cut(0);
+    this.#fail(fault);
   }
 
   #nameOf(number: number): string {
@@ -145,51 +152,53 @@ export class PcapngWriter {
     left: BlockRun,
     log: WriteCounter,
   ): void {
-    const before = this.#bytes, fault = this.#append(blocks);
-    let run = all;
-    if (fault !== undefined) {
-      // Blocks give way to the statistics: a file that ends too soon should say how much is missing.
-      run = blocksWithin(blocks, this.#bytes - before - this.#tailBytes);
-      if (run.bytes === 0) run = blocksWithin(blocks, this.#bytes - before);
-      this.#cut(before + run.bytes);
-    }
+    const before = this.#bytes, reserve = this.frame.tail();
+    // Packets count as written once there is room for the tail behind them.
+    const fault = this.#writeAt(before, blocks) ?? this.#writeAt(before + all.bytes, reserve);
+    const run = fault === undefined
+      ? all
+      : blocksWithin(blocks, this.#size - before - this.frame.tailBytes);
     log.countWritten(run.packets, run.packetBytes);
     left.bytes -= run.bytes;
     left.packets -= run.packets;
     left.packetBytes -= run.packetBytes;
-    if (fault === undefined) return;
-    log.countUnwritten(left.packets, left.packetBytes);
-    left.packets = left.packetBytes = 0;
-    this.#appendTail();
-    this.#fail(fault);
+    if (fault !== undefined) {
+      log.countUnwritten(left.packets, left.packetBytes);
+      left.packets = left.packetBytes = 0;
+    }
+    this.#bytes += run.bytes;
+    const late = this.#putTail();
+    if (fault !== undefined || late !== undefined) this.#fail(fault ?? late);
   }
 
-  /** The tail, or nothing; returns the error that it met, if any. */
-  #appendTail(): unknown {
-    const end = this.#bytes, fault = this.#append(this.frame.tail());
-    if (fault !== undefined) this.#cut(end);
+  /** Ends the file with a tail, or where there is no room for it without; returns the error it met, if any. */
+  #putTail(): unknown {
+    const tail = this.frame.tail(), fault = this.#writeAt(this.#bytes, tail);
+    this.#cut(this.#bytes + (fault === undefined ? tail.length : 0));
     return fault;
   }
 
-  /** Writes at the end; returns the error that it met, if any. */
-  #append(bytes: Uint8Array<ArrayBufferLike>): unknown {
+  /** Writes; returns the error that it met, if any. */
+  #writeAt(at: number, bytes: Uint8Array<ArrayBufferLike>): unknown {
+    let done = 0;
     try {
-      for (let done = 0; done < bytes.length;) {
-        const count = this.#file!.writeSync(bytes.subarray(done) as Uint8Array<ArrayBuffer>);
-        done += count;
-        this.#bytes += count;
+      this.#file!.seekSync(at, Deno.SeekMode.Start);
+      while (done < bytes.length) {
+        done += this.#file!.writeSync(bytes.subarray(done) as Uint8Array<ArrayBuffer>);
       }
     } catch (error) {
       return error ?? new Error("unknown error");
+    } finally {
+      this.#size = Math.max(this.#size, at + done);
     }
   }
 
   #cut(bytes: number): void {
+    if (this.#size <= bytes) return;
     try {
       this.#file!.truncateSync(bytes);
-      this.#file!.seekSync(bytes, Deno.SeekMode.Start);
-      this.#bytes = bytes;
-    } catch { /* a pipe: what is in it is in it */ }
+      this.#size = bytes;
+    } catch { /* what cannot be cut off is no worse than the error that brought us here */ }
   }
 
   #fail(error: unknown): never {
@@ -235,6 +244,8 @@ function explain(error: unknown, file: string): string {
     case "EACCES":
     case "EPERM":
       return "permission denied: choose a place that you may write to";
+    case "ESPIPE":
+      return "it is a pipe: give the name of a file";
     case "EROFS":
       return "the file system is read-only: choose another place";
   }

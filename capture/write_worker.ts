@@ -57,11 +57,24 @@ function frameOf({ logs, states }: WriteOrders): Frame {
     const counts = { received: received + (lost ?? 0), lost, accepted, missed, written };
     return interfaceStatistics(interfaceId, { startNs, endNs: nowNs(), ...counts });
   };
+  const tail = () => joined(logs.map(statistics));
+  const most = logs.map((_, i) => interfaceStatistics(i, { ...NO_STATISTICS, lost: 0 }));
   return {
     head: joined([sectionHeader(section), ...logs.map(interfaceDescription)]),
-    tail: () => joined(logs.map(statistics)),
+    tail,
+    tailBytes: joined(most).length,
   };
 }
+
+const NO_STATISTICS = {
+  startNs: 0n,
+  endNs: 0n,
+  received: 0,
+  lost: null,
+  accepted: 0,
+  missed: 0,
+  written: 0,
+};
 
 function nowNs(): bigint {
   return BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e3)) * 1000n;

@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { PacketLog } from "../capture/packet_log.ts";
 import { PacketLogReader } from "../capture/packet_log_reader.ts";
+import { warmUpLog } from "../capture/warm_up_log.ts";
+import { FakePort } from "../ffi/fake_port.ts";
 import { MORE_FRAGMENTS } from "../ffi/layout.ts";
 import { seededRandom } from "./engine_seed.ts";
 import { type LaidPacket, laidPacket, LogRing, type RingShapeChoice } from "./log_ring.ts";
@@ -234,6 +236,22 @@ Deno.test("PacketLog.flush publishes what is there, and nothing where nothing is
   assert(reader.discard());
   assert(reader.ended);
   assertEquals(log.counts(), { packets: 0, bytes: 0, missed: 1, missedBytes: 0 });
+});
+
+Deno.test("warmUpLog logs nothing, counts nothing and leaves the scratch ring as it was", () => {
+  const port = new FakePort({ slotCount: 64, bufferBytes: 2048 });
+  const log = PacketLog.create({ chunks: 2, chunkBytes: 4096 });
+  const reader = new PacketLogReader(log.buffer), before = port.rx[0].words.slice();
+  assertEquals(warmUpLog(log, port.rx[0], port.scratch, 5000) >= 5000, true);
+  assertEquals(port.rx[0].words, before);
+  assertEquals(warmUpLog(log, port.rx[0], undefined), 0);
+  assertEquals([log.counts().missed, reader.take()], [0, undefined]);
+  port.put(new Uint8Array(60).fill(7));
+  log.write(port.rx[0], Int32Array.of(port.rx[0].slotsAt), 1, 0, 9);
+  log.close();
+  const got: ParsedPacket[] = [];
+  drain(reader, got);
+  assertEquals(got.map(({ ns, bytes }) => [ns, bytes]), [[9n, new Uint8Array(60).fill(7)]]);
 });
 
 Deno.test("PacketLog refuses sizes out of range and memory that is no log", () => {
