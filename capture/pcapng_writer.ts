@@ -226,7 +226,7 @@ function remove(file: string): void {
 function explain(error: unknown, file: string): string {
   const { code, message } = error as { code?: string; message: string };
   if (error instanceof Deno.errors.NotCapable) {
-    return `not permitted: allow it with --allow-write=${directoryOf(file)}`;
+    return "Deno permits no writing there: choose an ordinary file outside /dev, /proc and /sys";
   }
   switch (code) {
     case "ENOSPC":

@@ -463,6 +463,10 @@ testWriter("says why it cannot begin", async () => {
   const cases = [
     [`${place.path}/none/x.pcapng`, `no such directory: create "${place.path}/none" first`],
     [place.path, "it is a directory: give the name of a file"],
+    [
+      "/dev/uspf-test",
+      "Deno permits no writing there: choose an ordinary file outside /dev, /proc and /sys",
+    ],
     [`${place.path}/file/x`, `"${place.path}/file" is no directory: choose another place`],
   ];
   for (const [file, why] of cases) {
