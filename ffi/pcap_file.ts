@@ -108,7 +108,6 @@ export class PcapFile implements CaptureFile {
       scale = 1e9 / perSecond | 0,
       mark = this.#kind << KIND_SHIFT;
     let at = window.position, taken = 0, odd = mark, large = -1;
-    // No call stands in this loop, so that V8 keeps what it needs in registers.
     for (; taken < count; taken++) {
       const room = end - at - RECORD_BYTES;
       if (room < 0) break;

@@ -106,7 +106,6 @@ export class PcapngFile implements CaptureFile {
     const { scale, span, baseHigh, baseLow, second, fcsBytes } = source;
     const mark = source.kind! << KIND_SHIFT;
     let at = window.position, taken = 0, odd = mark, nanosecond = this.#nanosecond;
-    // No call stands in this loop, so that V8 keeps what it needs in registers.
     for (; taken < count && end - at >= LEAST.packet; taken++) {
       const k = at >> 2, coded = words[k + 1];
       let type = words[k], bytes = coded, number = words[k + 2], high = words[k + 3];
