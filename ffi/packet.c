@@ -62,7 +62,7 @@ struct packet {
 };
 
 struct device {
-	int index, type, mtu;
+	int index, type, mtu, is_up;
 };
 
 static void *at(struct uspf_port *port, int64_t offset)
@@ -90,6 +90,9 @@ static int find_device(int fd, const char *name, struct device *device)
 	if (ioctl(fd, SIOCGIFMTU, &request) < 0)
 		return -errno;
 	device->mtu = request.ifr_mtu;
+	if (ioctl(fd, SIOCGIFFLAGS, &request) < 0)
+		return -errno;
+	device->is_up = (request.ifr_flags & IFF_UP) != 0;
 	if (ioctl(fd, SIOCGIFHWADDR, &request) < 0)
 		return -errno;
 	device->type = request.ifr_hwaddr.sa_family;
@@ -190,7 +193,11 @@ static int lay_region(struct uspf_port *port, const struct packet_head *head)
 	return 0;
 }
 
-/* Options that the kernel takes only before there are rings, then the rings. */
+/*
+ * Options that the kernel takes only before there are rings, then the rings.
+ * Not PACKET_QDISC_BYPASS: on a veth pair it gained nothing, and it would pass
+ * by traffic shaping, and be unseen by tcpdump.
+ */
 static int make_rings(struct uspf_port *port, const struct uspf_spec *spec, const struct device *device)
 {
 	struct packet_head head = { 0 };
@@ -263,7 +270,7 @@ static int bind_to(int fd, int index, uint16_t protocol)
  * packets, which others of the group have, too: a filter that takes nothing
  * stands there meanwhile. Returns the group, -1 for none.
  */
-static int bind_to_receive(int fd, const struct uspf_spec *spec, int index, int *group)
+static int bind_to_receive(int fd, const struct uspf_spec *spec, const struct device *device, int *group)
 {
 	const struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
 	int fanout = spec->number[4];
@@ -271,10 +278,12 @@ static int bind_to_receive(int fd, const struct uspf_spec *spec, int index, int 
 
 	*group = -1;
 	if (result == 0)
-		result = bind_to(fd, index, ETH_P_ALL);
+		result = bind_to(fd, device->index, ETH_P_ALL);
 	if (result < 0 || !fanout)
 		return result;
 	*group = join_fanout(fd, fanout, spec->number[5]);
+	if (*group == -EBUSY && !device->is_up)
+		return -ENETDOWN; /* which older kernels refuse in the same way */
 	return *group < 0 ? *group : attach_wanted(fd, spec);
 }
 
@@ -314,7 +323,7 @@ static int open_all(struct uspf_port *port, const struct uspf_spec *spec, int *g
 		return result;
 	*group = -1;
 	if (spec->directions & USPF_RX)
-		return bind_to_receive(port->fd, spec, device.index, group);
+		return bind_to_receive(port->fd, spec, &device, group);
 	return bind_to(port->fd, device.index, 0);
 }
 

@@ -19,6 +19,7 @@ export const PACKET = {
   txRing: 0x1000,
   rxRing: 0x6000,
   scratchRing: 0x17000,
+  scratchBuffers: 0x19000,
   mapping: 0xa0000,
 } as const;
 

@@ -64,6 +64,7 @@ export class PacketPort extends NativePort implements Port {
     if (words[HEAD.blockCount] > 0) {
       this.rx = [ringAt(words, PACKET.rxRing, { strideBytes, hasTimes: true })];
       this.#blocks = new PacketBlocks(this.rx[0]);
+      this.#blocks.warmUp(PACKET.scratchBuffers);
     } else {
       this.rx = [];
     }
@@ -149,6 +150,9 @@ function explain(code: string, name: PacketName, { kernelFilter }: PortOptions) 
     case "EBUSY":
       return `fanout group ${name.fanout} is there already, on another interface or of another ` +
         `kind: choose another number`;
+    case "ENETDOWN":
+      return `"${name.interface}" is down, and fanout group ${name.fanout} cannot be joined until it ` +
+        `is up: set it up with "ip link set ${name.interface} up"`;
     case "ENOSPC":
       return `fanout group ${name.fanout} has 256 members, which is all it can have: choose another number`;
     case "EINVAL":
