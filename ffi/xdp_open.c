@@ -238,8 +238,7 @@ static int bind_as(struct xdp *xdp, struct queue *queue, uint16_t flags)
 
 /*
  * Our calls then run the driver's poll instead of its interrupts. Not in copy mode, where rxsync makes no
- * call: over veth, polling in each empty sync delivered a third less, and lost packets. Refused without
- * CAP_NET_ADMIN.
+ * call: over veth, polling in each empty sync was tried and gained nothing. Refused without CAP_NET_ADMIN.
  */
 static void poll_busily(const struct queue *queue)
 {
