@@ -1,11 +1,12 @@
 /**
- * The trading engine: takes ticks from the ring, keeps the market's quotes and
+ * The trading engine: takes ticks from its rings, keeps the market's quotes and
  * runs a strategy on each.
  *
  * ```text
- *  tick ring ──▶ poll ──▶ market.update ──▶ strategy.onTick
- *                               ▲                 │ market.order
- *                               └─────────────────┘──▶ orders()
+ *  tick ring ──┐
+ *  tick ring ──┼▶ poll ──▶ market.update ──▶ strategy.onTick
+ *  …           │                 ▲                 │ market.order
+ *              in turn           └─────────────────┘──▶ orders()
  * ```
  *
  * @module
@@ -24,7 +25,7 @@ import {
   type Side,
   SIDE_SHIFT,
 } from "./tick.ts";
-import { RECORDS_WORD, type TickRing } from "./tick_ring.ts";
+import { RECORDS_WORD, TickRing } from "./tick_ring.ts";
 
 /** The limits that hold unless the caller says otherwise. */
 export const DEFAULT_LIMITS: Readonly<MarketLimits> = {
@@ -59,9 +60,10 @@ export interface EngineStats {
   profit: number;
 }
 
-/** Consumes a tick ring on the thread that calls {@linkcode TradingEngine.poll}. */
+/** Consumes tick rings on the thread that calls {@linkcode TradingEngine.poll}. */
 export class TradingEngine {
-  readonly #ring: TickRing;
+  readonly #rings: readonly TickRing[];
+  #turn = 0;
   readonly #market: SimulatedMarket;
   readonly #strategy: Strategy;
   #consumed = 0;
@@ -71,13 +73,17 @@ export class TradingEngine {
   /**
    * Makes an engine that has consumed nothing.
    *
-   * @param ring consumed by this engine and nobody else
+   * @param rings one ring or several, consumed by this engine and nobody else
    * @param strategy called once, here, to make the strategy
    * @param limits those that differ from {@linkcode DEFAULT_LIMITS}
    * @throws {RangeError} if a limit is out of range
    */
-  constructor(ring: TickRing, strategy: StrategyFactory, limits: Partial<MarketLimits> = {}) {
-    this.#ring = ring;
+  constructor(
+    rings: TickRing | readonly TickRing[],
+    strategy: StrategyFactory,
+    limits: Partial<MarketLimits> = {},
+  ) {
+    this.#rings = rings instanceof TickRing ? [rings] : rings;
     this.#market = new SimulatedMarket({ ...DEFAULT_LIMITS, ...limits });
     this.#strategy = strategy(this.#market);
   }
@@ -93,24 +99,27 @@ export class TradingEngine {
   }
 
   /**
-   * Runs the strategy on the ticks that are ready, and releases them.
+   * Runs the strategy on the ticks that are ready, and releases them. With several
+   * rings each gives an equal share of `maxTicks` at most, and another one begins
+   * each time: a busy ring does not starve a quiet one.
    *
-   * @param maxTicks most ticks to take, a whole number above 0; they are released
-   * together, so stay well below the ring's capacity: 256 to 1024 is good
+   * @param maxTicks most ticks to take, a whole number above 0; those of a ring are
+   * released together, so stay well below its capacity: 256 to 1024 is good
    * @param nowMs time of the batch on any monotonic clock, in milliseconds; by
    * default `performance.now()`, asked only if there is a tick
    * @returns the ticks consumed, 0 if none was ready or the engine is closed
    */
   poll(maxTicks: number, nowMs?: number): number {
-    const ring = this.#ring;
-    const ready = this.#closed ? 0 : ring.take(maxTicks);
-    if (!(ready > 0)) return 0;
-    this.#market.nowMs = nowMs ?? performance.now();
-    const untracked = this.#run(ring, ring.head, ready);
-    ring.release(ready);
-    this.#consumed += ready;
-    this.#untracked += untracked;
-    return ready;
+    const rings = this.#rings;
+    if (rings.length === 1) return this.#pollRing(rings[0], maxTicks, nowMs);
+    const share = Math.ceil(maxTicks / rings.length);
+    let consumed = 0;
+    this.#turn = this.#turn + 1 < rings.length ? this.#turn + 1 : 0;
+    for (let i = 0; i < rings.length && consumed < maxTicks; i++) {
+      const ring = rings[(this.#turn + i) % rings.length];
+      consumed += this.#pollRing(ring, Math.min(share, maxTicks - consumed), nowMs);
+    }
+    return consumed;
   }
 
   /**
@@ -150,6 +159,17 @@ export class TradingEngine {
   close(): void {
     this.#closed = true;
     this.#market.feed.close();
+  }
+
+  #pollRing(ring: TickRing, maxTicks: number, nowMs?: number): number {
+    const ready = this.#closed ? 0 : ring.take(maxTicks);
+    if (!(ready > 0)) return 0;
+    this.#market.nowMs = nowMs ?? performance.now();
+    const untracked = this.#run(ring, ring.head, ready);
+    ring.release(ready);
+    this.#consumed += ready;
+    this.#untracked += untracked;
+    return ready;
   }
 
   /** Runs `count` ticks from `head` on, and returns how many were untracked. */

@@ -162,3 +162,25 @@ Deno.test("TradingEngine leaves a batch in the ring when the strategy throws", (
   assertThrows(() => engine.poll(256), Error, "bug");
   assertEquals([engine.consumed, ring.waiting], [0, 2]);
 });
+
+Deno.test("TradingEngine.poll takes from several rings in turn, so that a busy one starves none", () => {
+  const rings = [TickRing.create(256), TickRing.create(256), TickRing.create(256)];
+  let buyer: Buyer | undefined;
+  const engine = new TradingEngine(rings, (market) => buyer = new Buyer(market));
+  for (let i = 0; i < 200; i++) push(rings[0], ask(100));
+  for (let i = 0; i < 10; i++) push(rings[2], ask(300));
+  assertEquals(engine.poll(30), 20); // ten of each, and one is empty
+  assertEquals(rings.map(({ waiting }) => waiting), [190, 0, 0]);
+  push(rings[1], ask(200));
+  while (engine.poll(30) > 0);
+  assertEquals(engine.consumed, 211);
+  assertEquals(new Set(buyer!.seen.map(([, instrument]) => instrument)), new Set([100, 200, 300]));
+  assertEquals(engine.poll(1), 0);
+});
+
+Deno.test("TradingEngine.poll never takes more than it was asked for, from however many rings", () => {
+  const rings = Array.from({ length: 5 }, () => TickRing.create(256));
+  const engine = new TradingEngine(rings, (market) => new Buyer(market));
+  for (const ring of rings) for (let i = 0; i < 20; i++) push(ring, ask(1));
+  for (const maxTicks of [1, 2, 7, 13]) assertEquals(engine.poll(maxTicks), maxTicks);
+});
