@@ -19,8 +19,8 @@ export class SoftAddresses {
   readonly #words: Int32Array;
   readonly #versionAt = SOFT.header.addresses / 4;
   /** Private caches of {low word, high half, port}: where destinations are, and which sources we taught. */
-  readonly #found = new Int32Array(CACHE * 3);
-  readonly #taught = new Int32Array(CACHE * 3);
+  readonly #found = new Int32Array(CACHE * 3).fill(UNKNOWN);
+  readonly #taught = new Int32Array(CACHE * 3).fill(UNKNOWN);
   #version = 0;
 
   constructor(words: Int32Array) {
@@ -54,9 +54,12 @@ export class SoftAddresses {
     return port;
   }
 
-  /** Notes that a source address was seen from `port`. */
+  /**
+   * Notes that a source address was seen from `port`. Not a group's, and not 0, which packets of a loopback
+   * interface have as both: learnt, it would keep a recording of one from ever leaving its port.
+   */
   learn(low: number, high: number, port: number): void {
-    if ((low & 1) !== 0) return;
+    if ((low & 1) !== 0 || (low | high) === 0) return;
     const cache = this.#taught, at = cacheSlot(low, high);
     if (cache[at] === low && cache[at + 1] === high) return;
     const place = this.#locate(low, high);

@@ -257,3 +257,15 @@ Deno.test("SoftSwitch has room for 56 ports, and says so to the 57th", async () 
   for (const port of all) received += receive(port, () => {});
   assertEquals(received, 55);
 });
+
+Deno.test("SoftSwitch forwards packets whose addresses are all zero, as on a loopback interface, to everyone", () => {
+  using ports = new OpenPorts();
+  const name = `zero-${Deno.pid}`, receiver = ports.open(`soft:${name}:1`, RX);
+  const sender = ports.open(`soft:${name}:2`, SENDER), packet = new Uint8Array(60);
+  receiver.rxSync();
+  for (let i = 0; i < 3; i++) {
+    put(sender, packet);
+    sender.txSync();
+  }
+  assertEquals(receive(receiver, () => {}), 3);
+});
