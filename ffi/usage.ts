@@ -30,6 +30,28 @@ export function numberOption(
   return number;
 }
 
+/**
+ * The value of an option that is one of a few words.
+ *
+ * @throws {UsageError} for any other.
+ */
+export function choiceOption<T extends string>(
+  flag: string,
+  text: string,
+  choices: readonly T[],
+): T {
+  const choice = choices.find((name) => name === text);
+  if (choice !== undefined) return choice;
+  throw new UsageError(`Cannot use ${flag} "${text}": no such way: choose ${choices.join(", ")}`);
+}
+
+/** That standard input cannot be replayed. */
+export function cannotLoop(loop: number): UsageError {
+  return new UsageError(
+    `Cannot use --loop "${loop}": standard input cannot be read twice: name a file`,
+  );
+}
+
 /** Refuses options and words that a command does not know. */
 export function refuseUnknown(words: (string | number)[], unknown: string[]): void {
   const first = unknown[0] ?? words[0];

@@ -1,6 +1,7 @@
 /**
  * Purpose: `deno task send`: parse, open, send, report.
  */
+import { giveUpPermissions } from "../ffi/give_up_permissions.ts";
 import { pinToCore } from "../ffi/host.ts";
 import { runCommand, turn } from "../ffi/usage.ts";
 import { VERSION } from "../ffi/version.ts";
@@ -18,22 +19,30 @@ async function main(): Promise<number> {
   }
   if (options.core !== undefined) pinToCore(options.core);
   const { port, sender } = newSender(options);
+  await giveUpPermissions();
   let stopped = false;
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => stopped = true);
   }
   const end = options.seconds > 0 ? performance.now() + options.seconds * 1000 : Infinity;
   if (!options.json) console.log(`sending on ${options.port} (${port.mode})`);
+  let failure: unknown;
   try {
     while (!stopped && !sender.done && performance.now() < end) {
       sender.run(Math.min(SLICE_MS, end - performance.now()));
       await turn();
     }
-    sender.flush();
-    report(sender.stats(), options.json, options.rateHz);
-  } finally {
-    port.close();
+  } catch (error) {
+    failure = error;
   }
+  try {
+    sender.flush();
+  } catch (error) {
+    failure ??= error;
+  }
+  report(sender.stats(), options.json, options.rateHz);
+  port.close();
+  if (failure !== undefined) throw failure;
   return 0;
 }
 
@@ -49,7 +58,8 @@ function report(stats: SendStats, json: boolean, rateHz: number): void {
   );
   console.log(
     `syncs ${stats.syncs}, ring full ${stats.ringFull} times` +
-      (rateHz > 0 ? `, ${stats.slipped} packets behind schedule given up` : ""),
+      (rateHz > 0 ? `, ${stats.slipped} packets behind schedule given up` : "") +
+      (stats.oversized > 0 ? `, ${stats.oversized} packets too large for the port not sent` : ""),
   );
 }
 

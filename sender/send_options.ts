@@ -3,8 +3,16 @@
  */
 import { parseArgs } from "@std/cli";
 import { parseIPv4 } from "../ffi/ipv4_address.ts";
+import { type PortOptions, XDP_MODES } from "../ffi/port.ts";
 import { parsePortName } from "../ffi/port_name.ts";
-import { asUsage, numberOption, refuseUnknown, UsageError } from "../ffi/usage.ts";
+import {
+  asUsage,
+  cannotLoop,
+  choiceOption,
+  numberOption,
+  refuseUnknown,
+  UsageError,
+} from "../ffi/usage.ts";
 import { parseMac } from "./mac_address.ts";
 
 /** The help text. */
@@ -13,7 +21,7 @@ export const SEND_HELP = `Sends market data packets (Ethernet, IPv4, UDP, 14-byt
 Usage: deno task send -i PORT [options]
 
   -i PORT           port to send on: soft:lab:2, soft:lab{1, udp:127.0.0.1:5001,
-                    netmap:eth0, vale0:2
+                    netmap:eth0, vale0:2, xdp:eth0, packet:eth0
   -s MAC            source MAC              (02:00:00:00:00:01)
   -d MAC            destination MAC         (ff:ff:ff:ff:ff:ff)
   -S ADDRESS        source IPv4 address     (10.0.0.1)
@@ -26,6 +34,11 @@ Usage: deno task send -i PORT [options]
   --core N          core to stay on
   --seed N          same seed, same packets                        (1)
   --instruments N   number of instruments, 1 to 65536              (16)
+  --file FILE       send the packets of a capture file instead, - for standard input,
+                    at their recorded times; -r gives them a rate instead
+  --speed FACTOR    of the recorded times; 2 twice as fast, 0 as fast as it goes (1)
+  --loop N          send the file so often, 0: without end         (1)
+  --xdp-mode MODE   xdp: auto, zerocopy, native, generic           (auto)
   --json            one JSON object at the end instead of text
   --help, --version
 
@@ -47,6 +60,11 @@ export interface SendOptions {
   core?: number;
   seed: number;
   instruments: number;
+  /** A capture file to send instead of generated packets. */
+  file?: string;
+  speed: number;
+  loop: number;
+  portOptions: PortOptions;
   json: boolean;
   help: boolean;
   version: boolean;
@@ -66,6 +84,10 @@ const STRINGS = [
   "core",
   "seed",
   "instruments",
+  "file",
+  "speed",
+  "loop",
+  "xdp-mode",
 ];
 
 /**
@@ -90,6 +112,9 @@ export function parseSendOptions(args: string[]): SendOptions {
       seconds: "0",
       seed: "1",
       instruments: "16",
+      speed: "1",
+      loop: "1",
+      "xdp-mode": "auto",
     },
     unknown: (arg: string) => (unknown.push(arg), false),
   }) as unknown as Record<string, string> & { json: boolean; help: boolean; version: boolean };
@@ -103,6 +128,9 @@ export function parseSendOptions(args: string[]): SendOptions {
   }
   const port = flags.i ?? "";
   if (port !== "") asUsage(() => parsePortName(port));
+  const loop = number("loop", 0, Number.MAX_SAFE_INTEGER);
+  if (flags.file === "") throw new UsageError(`Cannot use --file "": no file: name one`);
+  if (loop !== 1 && flags.file === "-") throw cannotLoop(loop);
   return {
     port,
     sourceMac: asUsage(() => parseMac(flags.s)),
@@ -117,6 +145,10 @@ export function parseSendOptions(args: string[]): SendOptions {
     core: flags.core === undefined ? undefined : number("core", 0, 1023),
     seed: number("seed", 0, 0xffffffff),
     instruments: number("instruments", 1, 65536),
+    file: flags.file,
+    speed: number("speed", 0, 1e6, false),
+    loop,
+    portOptions: { xdpMode: choiceOption("--xdp-mode", flags["xdp-mode"], XDP_MODES) },
     json,
     help,
     version,

@@ -1,0 +1,19 @@
+/**
+ * Purpose: what the main isolate no longer needs, it gives up. Without `--write` it gives up writing at
+ * once; once the threads run, everything: it then only reads shared memory, prints, and hears signals.
+ */
+import { libraryPath } from "./library.ts";
+
+/** Revokes the permission to write files. */
+export async function giveUpWriting(): Promise<void> {
+  await Deno.permissions.revoke({ name: "write" });
+}
+
+/** Revokes everything that a command was started with. */
+export async function giveUpPermissions(): Promise<void> {
+  await giveUpWriting();
+  await Deno.permissions.revoke({ name: "ffi", path: libraryPath() });
+  await Deno.permissions.revoke({ name: "ffi" });
+  await Deno.permissions.revoke({ name: "read" });
+  await Deno.permissions.revoke({ name: "env" });
+}

@@ -1,0 +1,160 @@
+/**
+ * Purpose: puts the packets of a capture file on a port: at their recorded times, faster or slower, or at
+ * a rate.
+ *
+ * ```text
+ *  file ─▶ pcap port, rx ring ─▶ copied word by word ─▶ tx ring ─▶ txSync ─▶ wire
+ *          ready when due                                full: tried again
+ * ```
+ */
+import { nowNs, sleepNs } from "../ffi/host.ts";
+import { advance, bufferByte, RING, type Ring, SLOT_WORDS, slotsReady } from "../ffi/layout.ts";
+import { packetsReady, type Port, RX, TX } from "../ffi/port.ts";
+import { Pacer } from "./pacer.ts";
+import type { SendStats } from "./packet_sender.ts";
+
+const FLUSH_NS = 1e9;
+const MAX_WAIT_US = 20_000;
+
+/** What a FileSender works with. */
+export interface FileSenderOptions {
+  /** The file, as a port; the caller closes it. */
+  source: Port;
+  /** Where to send; the caller closes it. */
+  port: Port;
+  /** Packets a second; 0: when the file's port shows them. */
+  rateHz?: number;
+  /** Packets in all; 0: all that the file has. */
+  count?: number;
+  /** Packets per sync at most; 256 by default. */
+  burst?: number;
+}
+
+/** Sends the packets of a file. */
+export class FileSender {
+  readonly #options: Required<FileSenderOptions>;
+  readonly #from: Ring;
+  #pacer = new Pacer({ rateHz: 0, startNs: 0 });
+  #startNs = 0;
+  #endNs = 0;
+  #placed = 0;
+  #bytes = 0;
+  #oversized = 0;
+  #ringFull = 0;
+  #syncs = 0;
+  #turn = 0;
+
+  /** Nothing is sent yet. */
+  constructor({ rateHz = 0, count = 0, burst = 256, ...rest }: FileSenderOptions) {
+    this.#options = { ...rest, rateHz, count, burst };
+    this.#from = rest.source.rx[0];
+  }
+
+  /** Whether all packets that were asked for are in the transmit ring. */
+  get done(): boolean {
+    const { count, source } = this.#options;
+    return source.ended || count > 0 && this.#placed >= count;
+  }
+
+  /**
+   * Sends for about `ms`, or until done.
+   *
+   * @throws {PortError} where the port fails, or the file is damaged: what was before has been sent.
+   */
+  run(ms: number): void {
+    const end = nowNs() + ms * 1e6;
+    if (this.#startNs === 0) {
+      this.#startNs = nowNs();
+      this.#pacer = new Pacer({ rateHz: this.#options.rateHz, startNs: this.#startNs });
+    }
+    for (let now = nowNs(); now < end && !this.done; now = nowNs()) this.#burst(now, end);
+  }
+
+  /** Waits for the transmit rings to empty, for a second at most. */
+  flush(): void {
+    const { port } = this.#options, end = nowNs() + FLUSH_NS;
+    port.txSync();
+    while (this.#unsent() > 0 && nowNs() < end) {
+      port.wait(TX, 1000);
+      port.txSync();
+    }
+    this.#endNs = nowNs();
+  }
+
+  /** What was sent; packets that still lie in a transmit ring were not. */
+  stats(): SendStats {
+    const sent = this.#placed - this.#unsent();
+    const elapsedNs = (this.#endNs || nowNs()) - (this.#startNs || nowNs());
+    return {
+      sent,
+      bytes: this.#bytes,
+      elapsedNs,
+      pps: elapsedNs > 0 ? sent / elapsedNs * 1e9 : 0,
+      ringFull: this.#ringFull,
+      slipped: this.#pacer.slippedPackets,
+      oversized: this.#oversized,
+      syncs: this.#syncs,
+    };
+  }
+
+  #burst(now: number, end: number): void {
+    const { source, port, burst, count } = this.#options;
+    const left = count > 0 ? count - this.#placed : burst;
+    const due = this.#pacer.due(now, left < burst ? left : burst);
+    if (due === 0) return sleepNs(Math.min(this.#pacer.waitNs(now), Math.max(0, end - now)));
+    source.rxSync();
+    const ready = packetsReady(source);
+    if (ready === 0) {
+      const us = Math.min((end - now) / 1000, MAX_WAIT_US);
+      if (us >= 1) source.wait(RX, us | 0);
+      return;
+    }
+    this.#place(ready < due ? ready : due);
+    port.txSync();
+    this.#syncs++;
+  }
+
+  #place(wanted: number): void {
+    const rings = this.#options.port.tx;
+    this.#turn = this.#turn + 1 < rings.length ? this.#turn + 1 : 0;
+    const to = rings[this.#turn];
+    let placed = 0;
+    for (let i = 0; i < wanted; i++) {
+      if (slotsReady(to) === 0) {
+        this.#ringFull++;
+        this.#options.port.wait(TX, 100);
+        break;
+      }
+      if (this.#copy(to)) placed++;
+      advance(this.#from, 1);
+    }
+    this.#pacer.sent(placed);
+    this.#placed += placed;
+  }
+
+  /** Copies the next packet of the file into the next free slot; `false` where it is too large. */
+  #copy(to: Ring): boolean {
+    const from = this.#from;
+    const source = from.slotsAt + from.words[from.at + RING.head] * SLOT_WORDS;
+    const target = to.slotsAt + to.words[to.at + RING.head] * SLOT_WORDS;
+    const length = from.words[source + 1] & 0xffff;
+    if (length > to.bufferBytes) {
+      this.#oversized++;
+      return false;
+    }
+    const read = from.words, write = to.words, words = length + 3 >> 2;
+    const a = from.at + bufferByte(from, source) / 4, b = to.at + bufferByte(to, target) / 4;
+    for (let i = 0; i < words; i++) write[b + i] = read[a + i];
+    write[target + 1] = length;
+    advance(to, 1);
+    this.#bytes += length;
+    return true;
+  }
+
+  #unsent(): number {
+    return this.#options.port.tx.reduce(
+      (unsent, ring) => unsent + ring.slotCount - 1 - slotsReady(ring),
+      0,
+    );
+  }
+}
