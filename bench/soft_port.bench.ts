@@ -71,7 +71,7 @@ function receive(portName: string, core: number): Result {
     }
     if (now - lastPacket > 1500) break;
   }
-  capture.readLost();
+  capture.housekeep();
   const c = counters.read();
   port.close();
   return {
@@ -111,7 +111,7 @@ async function receiveWithEngine(portName: string, core: number): Promise<Result
   }, 50);
   await runEngine(
     engine,
-    ticks,
+    [ticks],
     "spin",
     () => performance.now() - lastAt < 1500 || lastAt === Infinity,
   );

@@ -11,6 +11,8 @@
  */
 import type { TickRing } from "../engine/tick_ring.ts";
 import { libraryPath } from "../ffi/library.ts";
+import type { PortOptions } from "../ffi/port.ts";
+import { parsePortName } from "../ffi/port_name.ts";
 import type { PacketFilterOptions } from "../filter/packet_filter.ts";
 import { CaptureState } from "./capture_state.ts";
 import type { Wait } from "./pump_loop.ts";
@@ -20,6 +22,8 @@ import type { WorkerNews, WorkerOrders } from "./worker.ts";
 export interface BackgroundCaptureOptions {
   /** The port's name. */
   port: string;
+  /** How to open it. */
+  portOptions?: PortOptions;
   /** Which packets to keep; by default all that carry a tick. */
   filter?: PacketFilterOptions;
   /** Where the ticks go; the capture thread is its only producer. */
@@ -30,6 +34,10 @@ export interface BackgroundCaptureOptions {
   wait?: Wait;
   /** Core that the thread stays on; nothing: anywhere. */
   core?: number;
+  /** Memory of a PacketLog, where copies of packets go; the capture thread is its only producer. */
+  log?: SharedArrayBuffer;
+  /** Whether all packets go there, or only the accepted ones, as by default. */
+  logAll?: boolean;
 }
 
 /** A capture thread could not start, or died; the message says why. */
@@ -50,10 +58,18 @@ export class CaptureError extends Error {
 
 /** A capture that runs on its own thread. */
 export class BackgroundCapture {
+  /** The port's name. */
+  readonly port: string;
   /** What it counts, live. */
   readonly state: CaptureState;
   /** What moves the packets, for people. */
   readonly mode: string;
+  /** What they come from, as capture files name it. */
+  readonly source: string;
+  /** The fanout group that its port has founded. */
+  readonly fanout?: number;
+  /** Memory of the log that it fills. */
+  readonly log?: SharedArrayBuffer;
   /** The core it started on. */
   readonly core: number;
   /** The source of its hot loop; empty where the port has no ring yet. */
@@ -61,10 +77,19 @@ export class BackgroundCapture {
   /** Resolves when the thread has ended after `stop`; rejects with a CaptureError if it dies. */
   readonly ended: Promise<void>;
 
-  private constructor(state: CaptureState, ended: Promise<void>, ready: Ready) {
+  private constructor(
+    { port, log }: BackgroundCaptureOptions,
+    state: CaptureState,
+    ended: Promise<void>,
+    ready: Ready,
+  ) {
+    this.port = port;
+    this.log = log;
     this.state = state;
     this.ended = ended;
     this.mode = ready.mode;
+    this.source = ready.source;
+    this.fanout = ready.fanout;
     this.core = ready.core;
     this.code = ready.code;
   }
@@ -77,7 +102,7 @@ export class BackgroundCapture {
    */
   static async start(options: BackgroundCaptureOptions): Promise<BackgroundCapture> {
     const state = new CaptureState();
-    const worker = newWorker();
+    const worker = newWorker(options.port);
     const ready = Promise.withResolvers<Ready>(), ended = Promise.withResolvers<void>();
     ended.promise.catch(() => {}); // who does not look at it is told by `start`
     const fail = (error: CaptureError) => {
@@ -99,7 +124,7 @@ export class BackgroundCapture {
       );
     };
     worker.postMessage(ordersOf(options, state));
-    return new BackgroundCapture(state, ended.promise, await ready.promise);
+    return new BackgroundCapture(options, state, ended.promise, await ready.promise);
   }
 
   /** Ends the capture: the rings are drained and the port is closed when it resolves. */
@@ -111,20 +136,35 @@ export class BackgroundCapture {
 
 type Ready = WorkerNews & { type: "ready" };
 
-/** All that the capture thread may do: call the native library, and read this program. */
-export function workerPermissions(): Deno.PermissionOptionsObject {
-  return { ffi: [libraryPath()], read: [new URL("..", import.meta.url).pathname] };
+/** All that a thread of ours may do: call the native library, and read this program, and a capture file if need be. */
+export function workerPermissions(file?: string): Deno.PermissionOptionsObject {
+  const program = new URL("..", import.meta.url).pathname;
+  return { ffi: [libraryPath()], read: file === undefined ? [program] : [program, file] };
 }
 
-function newWorker(): Worker {
+function newWorker(port: string): Worker {
   return new Worker(import.meta.resolve("./worker.ts"), {
     type: "module",
     name: "capture",
-    deno: { permissions: workerPermissions() },
+    deno: { permissions: workerPermissions(fileOf(port)) },
   });
 }
 
+/** The file that a port reads. */
+function fileOf(port: string): string | undefined {
+  const name = parsePortName(port);
+  return name.kind === "pcap" && name.file !== "-" ? name.file : undefined;
+}
+
 function ordersOf(options: BackgroundCaptureOptions, state: CaptureState): WorkerOrders {
-  const { port, filter = {}, burst = 256, wait = "hybrid", core, ticks } = options;
-  return { port, filter, burst, wait, core, ticks: ticks.buffer, state: state.buffer };
+  const { filter = {}, burst = 256, wait = "hybrid", ticks, portOptions = {} } = options;
+  return {
+    ...options,
+    filter,
+    burst,
+    wait,
+    portOptions,
+    ticks: ticks.buffer,
+    state: state.buffer,
+  };
 }

@@ -5,7 +5,7 @@
  * ```text
  *  byte 0         64          64 + 8 × COUNTERS
  *  │ control      │ counters  │ service time histogram │
- *    stop, phase    f64 each    f64 each, in TSC ticks a packet
+ *    stop, finished f64 each    f64 each, in TSC ticks a packet
  * ```
  * Counters are written once a burst, by the capture thread alone; read live they may be a burst apart.
  */
@@ -13,7 +13,7 @@ import { MALFORMED, REJECTED, VERDICT, VERDICTS } from "../filter/verdict.ts";
 import { Histogram, HISTOGRAM_LENGTH } from "./histogram.ts";
 
 const CONTROL_BYTES = 64;
-const STOP = 0;
+const STOP = 0, FINISHED = 1;
 
 /** Indices of the counters; the verdicts stand before them. */
 export const COUNTER = {
@@ -30,9 +30,11 @@ export const COUNTER = {
   occupancySum: VERDICTS + 9,
   occupancyMax: VERDICTS + 10,
   cpuNs: VERDICTS + 11,
+  /** -1: the port cannot know. */
+  starved: VERDICTS + 12,
 } as const;
 
-const COUNTERS = VERDICTS + 12;
+const COUNTERS = VERDICTS + 13;
 const BYTES = CONTROL_BYTES + 8 * (COUNTERS + HISTOGRAM_LENGTH);
 
 /** Counts by cause. */
@@ -56,6 +58,8 @@ export interface CaptureCounts {
   dropped: number;
   /** Packets that the port itself lost before us; `null` where it cannot know. */
   lost: number | null;
+  /** How often the kernel found no free buffer for a packet; `null` where the port cannot know. */
+  starved: number | null;
   /** Syncs of the port. */
   syncs: number;
   /** Of these, how many found nothing. */
@@ -106,6 +110,16 @@ export class CaptureState {
     return Atomics.load(this.#control, STOP) !== 0;
   }
 
+  /** Says that the capture thread pumps no more, whether told to stop, at the end of a file, or dying. */
+  finish(): void {
+    Atomics.store(this.#control, FINISHED, 1);
+  }
+
+  /** Whether the capture thread has finished; its message says so later, after several turns of the event loop. */
+  get finished(): boolean {
+    return Atomics.load(this.#control, FINISHED) !== 0;
+  }
+
   /** Back to zero: after warming up. */
   clear(): void {
     this.counters.fill(0);
@@ -114,29 +128,52 @@ export class CaptureState {
 
   /** The counters by name. */
   read(): CaptureCounts {
-    const c = this.counters;
-    const causes = <N extends readonly (keyof typeof VERDICT)[]>(names: N) =>
-      Object.fromEntries(names.map((name) => [name, c[VERDICT[name]]])) as Causes<N>;
-    const sum = (names: readonly (keyof typeof VERDICT)[]) =>
-      names.reduce((total, name) => total + c[VERDICT[name]], 0);
-    return {
-      received: c[COUNTER.received],
-      bytes: c[COUNTER.bytes],
-      accepted: c[VERDICT.accepted],
-      rejected: sum(REJECTED),
-      malformed: sum(MALFORMED),
-      delivered: c[COUNTER.delivered],
-      dropped: c[COUNTER.dropped],
-      lost: c[COUNTER.lost] < 0 ? null : c[COUNTER.lost],
-      syncs: c[COUNTER.syncs],
-      emptySyncs: c[COUNTER.emptySyncs],
-      bursts: c[COUNTER.bursts],
-      burstMax: c[COUNTER.burstMax],
-      occupancySum: c[COUNTER.occupancySum],
-      occupancyMax: c[COUNTER.occupancyMax],
-      cpuNs: c[COUNTER.cpuNs],
-      rejectedBy: causes(REJECTED),
-      malformedBy: causes(MALFORMED),
-    };
+    return countsOf(this.counters);
   }
+}
+
+/** What several captures have counted and timed, in all. */
+export function sumOf(states: readonly CaptureState[]): {
+  counts: CaptureCounts;
+  service: Histogram;
+} {
+  const sum = new CaptureState(), largest = [COUNTER.burstMax, COUNTER.occupancyMax] as number[];
+  const unknowable = [COUNTER.lost, COUNTER.starved] as number[];
+  for (const { counters } of states) {
+    counters.forEach((value, i) => {
+      const before = sum.counters[i];
+      if (largest.includes(i)) sum.counters[i] = Math.max(before, value);
+      else if (unknowable.includes(i) && Math.min(before, value) < 0) sum.counters[i] = -1;
+      else sum.counters[i] = before + value;
+    });
+  }
+  sum.service.add(states.map(({ service }) => service));
+  return { counts: sum.read(), service: sum.service };
+}
+
+function countsOf(c: Float64Array): CaptureCounts {
+  const causes = <N extends readonly (keyof typeof VERDICT)[]>(names: N) =>
+    Object.fromEntries(names.map((name) => [name, c[VERDICT[name]]])) as Causes<N>;
+  const sum = (names: readonly (keyof typeof VERDICT)[]) =>
+    names.reduce((total, name) => total + c[VERDICT[name]], 0);
+  return {
+    received: c[COUNTER.received],
+    bytes: c[COUNTER.bytes],
+    accepted: c[VERDICT.accepted],
+    rejected: sum(REJECTED),
+    malformed: sum(MALFORMED),
+    delivered: c[COUNTER.delivered],
+    dropped: c[COUNTER.dropped],
+    lost: c[COUNTER.lost] < 0 ? null : c[COUNTER.lost],
+    starved: c[COUNTER.starved] < 0 ? null : c[COUNTER.starved],
+    syncs: c[COUNTER.syncs],
+    emptySyncs: c[COUNTER.emptySyncs],
+    bursts: c[COUNTER.bursts],
+    burstMax: c[COUNTER.burstMax],
+    occupancySum: c[COUNTER.occupancySum],
+    occupancyMax: c[COUNTER.occupancyMax],
+    cpuNs: c[COUNTER.cpuNs],
+    rejectedBy: causes(REJECTED),
+    malformedBy: causes(MALFORMED),
+  };
 }

@@ -14,7 +14,7 @@ export class DebugLog {
   readonly #engine = getLogger("engine");
   #last: Statistics | undefined;
 
-  constructor(readonly ticks: TickRing) {
+  constructor(readonly rings: readonly TickRing[]) {
     setup({
       handlers: { console: new ConsoleHandler("DEBUG") },
       loggers: { default: { level: "DEBUG", handlers: ["console"] } },
@@ -29,6 +29,8 @@ export class DebugLog {
       `${since((s) => s.syncs)} syncs, ${since((s) => s.emptySyncs)} empty, ` +
         `${since((s) => s.received)} packets, bursts of ${s.burst.mean.toFixed(1)} on average`,
     );
+    const sum = (of: (ring: TickRing) => number) =>
+      this.rings.reduce((total, ring) => total + of(ring), 0);
     const causes = { ...s.rejectedBy, ...s.malformedBy } as Record<string, number>;
     const before = { ...this.#last?.rejectedBy, ...this.#last?.malformedBy } as Record<
       string,
@@ -39,7 +41,7 @@ export class DebugLog {
       .filter(([, count]) => count > 0).map(([name, count]) => `, ${name} ${count}`);
     this.#filter.debug(`accepted ${since((s) => s.accepted)}${verdicts.join("")}`);
     this.#ring.debug(
-      `${this.ticks.waiting} of ${this.ticks.capacity} ticks waiting, ` +
+      `${sum(({ waiting }) => waiting)} of ${sum(({ capacity }) => capacity)} ticks waiting, ` +
         `backpressure dropped ${since((s) => s.dropped)}`,
     );
     this.#engine.debug(

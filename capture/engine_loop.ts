@@ -20,13 +20,13 @@ const CORES_TO_SPIN = 4; // with fewer, a spinning engine takes the core that th
  * - spin: not at all
  * - hybrid: spins for 200 µs after the last tick (20 µs on fewer than four cores), then takes naps of
  *   200 µs, and 5 ms after the last tick sleeps until it is woken
- * - poll: sleeps until it is woken
+ * - poll: sleeps until it is woken; with several rings, takes naps
  *
  * To wake it costs the capture thread a system call, in a virtual machine 10 µs and more: hence the naps.
  */
 export async function runEngine(
   engine: TradingEngine,
-  ticks: TickRing,
+  rings: readonly TickRing[],
   wait: Wait,
   running: () => boolean,
 ): Promise<void> {
@@ -42,11 +42,17 @@ export async function runEngine(
     } while (now < end && now - busyAt <= spinMs);
     if (now - busyAt > spinMs) {
       if (wait === "hybrid" && now - busyAt < NAPPING_MS) nap();
-      else ticks.park(PARK_MS);
+      else park(rings);
     }
     await turn();
     now = performance.now();
   }
+}
+
+/** A thread can sleep on one ring only: over several it naps. */
+function park(rings: readonly TickRing[]): void {
+  if (rings.length === 1) rings[0].park(PARK_MS);
+  else nap();
 }
 
 const nobody = new Int32Array(new SharedArrayBuffer(4));

@@ -46,6 +46,16 @@ export class Histogram {
     if (value > memory[MAX]) memory[MAX] = value;
   }
 
+  /** Adds what others hold. */
+  add(others: readonly Histogram[]): void {
+    const memory = this.memory;
+    for (const { memory: other } of others) {
+      const max = Math.max(memory[MAX], other[MAX]);
+      for (let i = 0; i < memory.length; i++) memory[i] += other[i];
+      memory[MAX] = max;
+    }
+  }
+
   /** The value below which the share `q` of all lies: the middle of its bucket; 0 where there is none. */
   quantile(q: number): number {
     const memory = this.memory, target = q * memory[COUNT];

@@ -55,20 +55,33 @@ export interface CompiledLoop {
 
 let compiled = 0;
 
-/** Compiles the loop for the rings of a region that have this ring's shape. */
-export function compileHotLoop(filter: PacketFilter, ring: Ring, ticks: TickRing): CompiledLoop {
-  const source = hotLoopSource(filter, ring, ticks.capacity);
+/**
+ * Compiles the loop for the rings of a region that have this ring's shape. With `picks` it also notes
+ * there, by its index among those accepted since the tally was cleared, the slot of each packet accepted.
+ */
+export function compileHotLoop(
+  filter: PacketFilter,
+  ring: Ring,
+  ticks: TickRing,
+  picks?: Int32Array,
+): CompiledLoop {
+  const source = hotLoopSource(filter, ring, ticks.capacity, picks !== undefined);
   const { words } = ring, length = words.length - VIEW_MARGIN;
   const view = (k: number) => new Int32Array(words.buffer, words.byteOffset + k * 4, length);
-  const factory = new Function("w", "view", "out", `// loop ${++compiled}\n${source}`);
-  return { source, run: factory(words, view, ticks.words) as HotLoop };
+  const factory = new Function("w", "view", "out", "picks", `// loop ${++compiled}\n${source}`);
+  return { source, run: factory(words, view, ticks.words, picks) as HotLoop };
 }
 
-/** The source that is compiled; free in it are `w` (the region), `view` and `out` (the tick ring). */
-export function hotLoopSource(filter: PacketFilter, shape: RingShape, capacity: number): string {
+/** The source that is compiled; free in it are `w` (the region), `view`, `out` (the tick ring) and `picks`. */
+export function hotLoopSource(
+  filter: PacketFilter,
+  shape: RingShape,
+  capacity: number,
+  picking = false,
+): string {
   const path = filter.fastPath();
   if (!canBePlain(shape, path.minimumBytes)) return NOTHING_PLAIN;
-  const body = bodySource(filter, shape, capacity);
+  const body = bodySource(filter, shape, capacity, picking);
   const words = [...new Set(body.match(/\bw\d+\b/g))].sort((a, b) =>
     Number(a.slice(1)) - Number(b.slice(1))
   );
@@ -78,7 +91,7 @@ export function hotLoopSource(filter: PacketFilter, shape: RingShape, capacity: 
   const counted = path.rejects.slice(0, -1).map(({ verdict }) => verdict);
   const last = path.rejects.at(-1)?.verdict;
   return `"use strict";
-const W = w, OUT = out;
+const W = w, OUT = out${picking ? ", PICKS = picks" : ""};
 const ${views}; // wK[b] is word K of the packet that begins at word b
 return function hotLoop(slotsAt, buffersAt, first, slotsReady, position, tally) {
   const slots = slotsAt | 0, buffers = buffersAt | 0, head = first | 0, count = slotsReady | 0;
@@ -90,7 +103,9 @@ return function hotLoop(slotsAt, buffersAt, first, slotsReady, position, tally) 
     shape.bufferBytes - path.minimumBytes
   }) return 0;
   let n = position | 0, i = 0${counted.map((verdict) => `, r${verdict} = 0`).join("")};
-  const start = n, last = count - ${COPIES} | 0;
+  const start = n, last = count - ${COPIES} | 0;${
+    picking ? `\n  const picked = tally[${VERDICT.accepted}] - n | 0;` : ""
+  }
   run: {
     for (; i <= last; i += ${COPIES}) {
 ${indent(copies.join("\n"), 6)}
@@ -120,7 +135,12 @@ function canBePlain(shape: RingShape, minimumBytes: number): boolean {
 }
 
 /** One packet: slot `head + STEP`. */
-function bodySource(filter: PacketFilter, shape: RingShape, capacity: number): string {
+function bodySource(
+  filter: PacketFilter,
+  shape: RingShape,
+  capacity: number,
+  picking: boolean,
+): string {
   const { slotCount, strideBytes } = shape;
   const path = filter.fastPath(), decoder = tickDecoderSource();
   const words = strideBytes / 4;
@@ -138,7 +158,9 @@ function bodySource(filter: PacketFilter, shape: RingShape, capacity: number): s
 ${path.rejects.map(({ verdict, differs }) => `    const d${verdict} = ${differs};\n`).join("")}\
     const ${decoder.record.map((word, i) => `x${i} = ${word}`).join(", ")};
     const o = ${RECORDS_WORD} + ((n & ${capacity - 1}) << 2);
-${decoder.record.map((_, i) => `    OUT[o${i ? ` + ${i}` : ""}] = x${i};`).join("\n")}
+${decoder.record.map((_, i) => `    OUT[o${i ? ` + ${i}` : ""}] = x${i};`).join("\n")}${
+    picking ? "\n    PICKS[picked + n | 0] = s;" : ""
+  }
 ${indent(decideSource(path.rejects.map(({ verdict }) => verdict)), 4)}
   } else {
     i = STEP;

@@ -1,19 +1,23 @@
 /**
- * Purpose: `deno task capture`: parse, start the capture thread, run the engine, report.
+ * Purpose: `deno task capture`: parse, start the capture threads, run the engine, report.
  */
 import { MeanReversion } from "../engine/mean_reversion.ts";
-import { TickRing } from "../engine/tick_ring.ts";
 import { TradingEngine } from "../engine/trading_engine.ts";
 import { allowedCores, checkCore, pinToCore, tscHz } from "../ffi/host.ts";
 import { runCommand } from "../ffi/usage.ts";
 import { VERSION } from "../ffi/version.ts";
-import { BackgroundCapture, CaptureError } from "./background_capture.ts";
+import { CaptureError } from "./background_capture.ts";
+import { CaptureGroup, type GroupMember } from "./capture_group.ts";
 import { CAPTURE_HELP, type CaptureOptions, parseCaptureOptions } from "./capture_options.ts";
+import { CaptureWriter } from "./capture_writer.ts";
 import { DebugLog } from "./debug_log.ts";
 import { type DemoSender, startDemoSender } from "./demo_sender.ts";
-import { giveUpPermissions } from "./give_up_permissions.ts";
 import { drainEngine, runEngine } from "./engine_loop.ts";
-import { collect, liveLine, type Statistics, summary } from "./statistics.ts";
+import { giveUpPermissions, giveUpWriting } from "../ffi/give_up_permissions.ts";
+import { PacketLog } from "./packet_log.ts";
+import { receivePorts } from "./receive_ports.ts";
+import { Reporter } from "./reporter.ts";
+import { StopRequest } from "./stop_request.ts";
 
 const INTERVAL_MS = 1000;
 const MOST_DEMOS = 50; // at the same time
@@ -24,81 +28,54 @@ async function main(): Promise<number> {
     console.log(options.help ? CAPTURE_HELP : `uspf ${VERSION}`);
     return 0;
   }
+  if (options.write === undefined) await giveUpWriting();
   const stop = new StopRequest(options.seconds);
   const debug = Deno.env.get("USPF_DEBUG") === "1";
-  const ticks = TickRing.create(options.ringSize);
-  const engine = new TradingEngine(ticks, (market) => new MeanReversion(market));
   const nsPerTick = 1e9 / tscHz();
-  const { engineCore } = options, cores = allowedCores();
-  if (engineCore !== undefined) checkCore(engineCore);
-  const core = options.core ?? cores.findLast((other) => other !== engineCore) ?? cores[0];
-  const { capture, port } = await startCapture(options, core, ticks);
-  const senderCore = cores.find((other) => other !== core) ?? core;
-  const sender = options.port === ""
-    ? await startDemoSender(port.replace(/capture$/, "sender"), senderCore)
-    : undefined;
+  const starting = () => startCaptures(options);
+  const group = options.port.startsWith("pcap:")
+    ? await stop.whileBlocked(starting)
+    : await starting();
+  const writer = await startWriter(options, group);
+  const sender = options.port === "" ? await startSender(group) : undefined;
+  const { engineCore } = options;
   if (engineCore !== undefined) pinToCore(engineCore); // the threads would have inherited it
   await giveUpPermissions();
-  announce(options, port, capture, sender);
-  const run = {
-    options,
-    capture,
+  announce(options, group, sender);
+  const engine = new TradingEngine(group.rings, (market) => new MeanReversion(market));
+  const reporter = new Reporter({
+    ...options,
+    group,
     engine,
-    ticks,
+    writer,
     nsPerTick,
-    stop,
-    debug: debug ? new DebugLog(ticks) : undefined,
-  };
-  return await runUntilStopped(run, sender);
-}
-
-interface Run {
-  options: CaptureOptions;
-  capture: BackgroundCapture;
-  engine: TradingEngine;
-  ticks: TickRing;
-  nsPerTick: number;
-  stop: StopRequest;
-  debug?: DebugLog;
-}
-
-/** Whether to stop: a signal came, from the first moment on, or the time is over. */
-class StopRequest {
-  requested = false;
-  #deadline = Infinity;
-
-  constructor(readonly seconds: number) {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) {
-      Deno.addSignalListener(signal, () => this.requested = true);
-    }
-  }
-
-  startClock(now: number): void {
-    if (this.seconds > 0) this.#deadline = now + this.seconds * 1000;
-  }
-
-  get due(): boolean {
-    return this.requested || performance.now() >= this.#deadline;
-  }
+    debug: debug ? new DebugLog(group.rings) : undefined,
+  });
+  let failure: unknown;
+  group.ended.catch((error) => failure = error);
+  stop.startClock();
+  const timer = setInterval(() => reporter.live(), INTERVAL_MS);
+  await runEngine(engine, group.rings, options.wait, () => !stop.due && !group.finished);
+  clearInterval(timer);
+  // The engine goes on while the rings are drained, so that nothing is dropped for want of room.
+  await drainEngine(engine, stopThreads(group, sender));
+  await writer?.stop();
+  reporter.final();
+  engine.close();
+  if (failure !== undefined) throw failure;
+  return 0;
 }
 
 /** Starts on the port named, or without one on the first demonstration switch that nobody has. */
-async function startCapture(
-  options: CaptureOptions,
-  core: number,
-  ticks: TickRing,
-): Promise<{ capture: BackgroundCapture; port: string }> {
+async function startCaptures(options: CaptureOptions): Promise<CaptureGroup> {
+  const { engineCore, portOptions, write } = options;
+  if (engineCore !== undefined) checkCore(engineCore);
   for (let i = 0;; i++) {
     const port = options.port || `soft:demo_${i}:capture`;
+    const members = membersOf(options, port);
+    const common = { ...options, portOptions, filter: options, logAll: write?.all };
     try {
-      const capture = await BackgroundCapture.start({
-        ...options,
-        port,
-        core,
-        ticks,
-        filter: options,
-      });
-      return { capture, port };
+      return await CaptureGroup.start(members, options.ringSize, common);
     } catch (error) {
       const taken = error instanceof CaptureError && error.code === "EBUSY";
       if (options.port !== "" || !taken || i === MOST_DEMOS) throw error;
@@ -106,76 +83,76 @@ async function startCapture(
   }
 }
 
-function announce(
-  options: CaptureOptions,
-  port: string,
-  capture: BackgroundCapture,
-  sender: DemoSender | undefined,
-): void {
-  if (options.printCode) console.log(capture.code);
-  if (options.quiet || options.json) return;
-  const until = options.seconds > 0 ? ` for ${options.seconds} s` : " until stopped";
-  const from = sender
-    ? `the built-in soft switch, with a built-in sender of ${sender.rateHz} packets a second`
-    : `${port} (${capture.mode})`;
-  console.log(`capturing from ${from}${until}; capture thread on core ${capture.core}`);
+/** A thread for each port, on the cores that the engine leaves, from the last one or the one named on. */
+function membersOf(options: CaptureOptions, port: string): GroupMember[] {
+  const { rings, core, engineCore, write } = options, cores = allowedCores();
+  const others = cores.filter((other) => other !== engineCore);
+  const free = others.length > 0 ? others : cores;
+  if (core !== undefined) checkCore(core);
+  const first = core === undefined ? free.length - 1 : Math.max(0, free.indexOf(core));
+  const ports = rings === undefined ? [port] : receivePorts(port, rings);
+  return ports.map((name, i) => ({
+    port: name,
+    core: i === 0 && core !== undefined ? core : free[(first + i) % free.length],
+    log: write && PacketLog.create({ interfaceId: i }),
+  }));
 }
 
-async function runUntilStopped(run: Run, sender: DemoSender | undefined): Promise<number> {
-  const { options, capture, engine, ticks, stop } = run;
-  const started = performance.now();
-  let failure: unknown;
-  capture.ended.catch((error) => {
-    failure = error;
-    stop.requested = true;
-  });
-  stop.startClock(started);
-  const reporter = new Reporter(run, started);
-  const timer = setInterval(() => reporter.live(), INTERVAL_MS);
-  await runEngine(engine, ticks, options.wait, () => !stop.due);
-  clearInterval(timer);
-  // The engine goes on while the rings are drained, so that nothing is dropped for want of room.
-  await drainEngine(engine, stopThreads(capture, sender));
-  reporter.final();
-  engine.close();
-  if (failure !== undefined) throw failure;
-  return 0;
+async function startWriter(
+  { write }: CaptureOptions,
+  group: CaptureGroup,
+): Promise<CaptureWriter | undefined> {
+  if (write === undefined) return undefined;
+  try {
+    return await CaptureWriter.start({
+      ...write,
+      logs: group.captures.map(({ log, source, port, mode }) => ({
+        buffer: log!,
+        name: source,
+        description: `${port} (${mode})`,
+      })),
+      states: group.captures.map(({ state }) => state.buffer),
+      onFailed: (message) => console.error(message),
+    });
+  } catch (error) {
+    await group.stop();
+    throw error;
+  }
+}
+
+/** On another core than the capture's, where there is one. */
+function startSender({ captures: [capture] }: CaptureGroup): Promise<DemoSender> {
+  const core = allowedCores().find((other) => other !== capture.core) ?? capture.core;
+  return startDemoSender(capture.port.replace(/capture$/, "sender"), core);
+}
+
+function announce(
+  options: CaptureOptions,
+  { captures }: CaptureGroup,
+  sender: DemoSender | undefined,
+): void {
+  const [{ code, mode, port }] = captures;
+  if (options.printCode) console.log(code);
+  if (options.quiet || options.json) return;
+  const until = options.seconds > 0
+    ? ` for ${options.seconds} s`
+    : port.startsWith("pcap:")
+    ? " to its end"
+    : " until stopped";
+  const from = sender
+    ? `the built-in soft switch, with a built-in sender of ${sender.rateHz} packets a second`
+    : `${options.port} (${mode})`;
+  const cores = captures.map(({ core }) => core).join(", ");
+  const threads = captures.length === 1
+    ? `capture thread on core ${cores}`
+    : `${captures.length} capture threads on cores ${cores}`;
+  console.log(`capturing from ${from}${until}; ${threads}`);
 }
 
 /** The sender first: what it sent is then captured. */
-async function stopThreads(capture: BackgroundCapture, sender?: DemoSender): Promise<void> {
+async function stopThreads(group: CaptureGroup, sender?: DemoSender): Promise<void> {
   await sender?.stop();
-  await capture.stop().catch(() => {}); // a failure has been noted already
-}
-
-/** Prints statistics while running and at the end. */
-class Reporter {
-  #last = { elapsedNs: 0, received: 0, bytes: 0 };
-
-  constructor(readonly run: Run, readonly started: number) {}
-
-  live(): void {
-    const { options, debug } = this.run, s = this.#collect(false);
-    if (options.json) console.log(JSON.stringify(s));
-    else if (!options.quiet) console.log(liveLine(s));
-    debug?.log(s);
-    this.#last = s;
-  }
-
-  final(): void {
-    this.#last = { elapsedNs: 0, received: 0, bytes: 0 };
-    const s = this.#collect(true);
-    console.log(this.run.options.json ? JSON.stringify(s) : summary(s));
-    this.run.debug?.log(s);
-  }
-
-  #collect(final: boolean): Statistics {
-    const { capture, engine, nsPerTick } = this.run;
-    const elapsedNs = (performance.now() - this.started) * 1e6;
-    const { elapsedNs: sinceNs, received: sinceReceived, bytes: sinceBytes } = this.#last;
-    const interval = { elapsedNs, sinceNs, sinceReceived, sinceBytes };
-    return collect(capture.state, engine.stats(), nsPerTick, interval, final);
-  }
+  await group.stop();
 }
 
 await runCommand(main);

@@ -7,7 +7,7 @@
  * ```
  * What goes beyond the hot loop happens once a burst: claiming room, publishing, counting. Where the tick
  * ring has no room, a twin of the loop writes into a scratch ring, and what it accepts is counted as
- * dropped: the hot loop has no branch for it.
+ * dropped: the hot loop has no branch for it. A patient port's packets stay in it instead: a file waits.
  */
 import { TickRing } from "../engine/tick_ring.ts";
 import { advance, RING, type Ring, slotsReady } from "../ffi/layout.ts";
@@ -16,10 +16,13 @@ import type { PacketFilter } from "../filter/packet_filter.ts";
 import { VERDICT, VERDICTS } from "../filter/verdict.ts";
 import { CaptureState, COUNTER } from "./capture_state.ts";
 import { type CompiledLoop, compileHotLoop, type HotLoop } from "./hot_loop.ts";
-import { plainLoop, takeSplit } from "./plain_loop.ts";
+import type { PacketLog } from "./packet_log.ts";
+import { plainLoop, slotWord, takeSplit } from "./plain_loop.ts";
 import { TALLY_BYTES, TALLY_LENGTH, TALLY_PIECES } from "./tally.ts";
 import { TICK_BYTES } from "./tick_decoder.ts";
+import { WallClock } from "./wall_clock.ts";
 import { warmPump, warmUp } from "./warm_up.ts";
+import { warmUpLog } from "./warm_up_log.ts";
 
 const MAX_BURST = 65536;
 const SCRATCH_CAPACITY = 256; // its records may overwrite each other: nobody reads them
@@ -37,6 +40,10 @@ export interface PacketCaptureOptions {
   burst?: number;
   /** Where to count; of one's own by default. */
   state?: CaptureState;
+  /** Where to put copies of packets, for a file; this side is its only producer. */
+  log?: PacketLog;
+  /** What to put there: the packets accepted, by default, or all. */
+  logAll?: boolean;
 }
 
 /** Pumps packets from a port into a tick ring. */
@@ -53,6 +60,9 @@ export class PacketCapture {
   readonly state: CaptureState;
   readonly #tally = new Int32Array(TALLY_LENGTH);
   readonly #scratch = TickRing.create(SCRATCH_CAPACITY);
+  readonly #log: { to: PacketLog; all: boolean; clock: WallClock } | undefined;
+  /** Slots of packets for the log, by their word index. */
+  readonly #picks: Int32Array;
   readonly #byRing = new Map<Ring, Loops>();
   readonly #byShape = new Map<string, Loops>();
   #ended: number;
@@ -81,6 +91,10 @@ export class PacketCapture {
     this.burst = burst;
     this.state = options.state ?? new CaptureState();
     this.#ended = this.port.clock();
+    const { log, logAll = false } = options;
+    this.#log = log && { to: log, all: logAll, clock: new WallClock(this.port) };
+    // The last packet of a burst may go on beyond it, over as many slots as a ring has.
+    this.#picks = new Int32Array(log ? burst + MAX_BURST : burst);
   }
 
   /**
@@ -92,6 +106,7 @@ export class PacketCapture {
     const began = this.#ended, counters = this.state.counters;
     const synced = this.port.rxSync();
     const rings = this.port.rx;
+    this.#log?.clock.advance(synced);
     let ready = 0, received = 0;
     for (let i = 0; i < rings.length; i++) {
       const slots = slotsReady(rings[i]);
@@ -122,9 +137,12 @@ export class PacketCapture {
     this.#ended = this.port.clock();
   }
 
-  /** Reads what the port itself lost; a system call, so once a second is enough. */
-  readLost(): void {
+  /** What is not done for every burst, but some ten times a second: reads what the port itself lost, flushes the log. */
+  housekeep(): void {
     this.state.counters[COUNTER.lost] = this.port.lost() ?? -1;
+    this.state.counters[COUNTER.starved] = this.port.starved() ?? -1;
+    this.#log?.to.flush();
+    this.#log?.clock.set();
   }
 
   /** The source of the loop for a ring. */
@@ -138,6 +156,7 @@ export class PacketCapture {
    */
   warmUp(packets?: number): void {
     for (const ring of this.port.rx) {
+      if (this.#log !== undefined) warmUpLog(this.#log.to, ring, this.port.scratch, packets);
       const { deliver, discard } = this.#loopsFor(ring);
       for (const loop of [deliver, discard]) {
         warmUp({ filter: this.filter, ring, scratch: this.port.scratch, run: loop.run, packets });
@@ -149,18 +168,33 @@ export class PacketCapture {
 
   /** Takes up to `count` ready slots of a ring; returns the packets received in them. */
   #takeRing(ring: Ring, count: number): number {
-    const { deliver, discard } = this.#loopsFor(ring);
+    const { deliver, discard } = this.#loopsFor(ring), { patient } = this.port;
+    if (patient && this.#log?.to.roomFor(count, count * ring.bufferBytes) === false) return 0;
     const tally = this.#tally, room = this.ticks.claim(count);
+    const first = ring.words[ring.at + RING.head];
     let used = 0, delivered = 0;
     if (room > 0) {
       used = this.#run(ring, deliver.run, room, this.ticks);
       delivered = tally[VERDICT.accepted];
       if (delivered > 0) this.ticks.publish(delivered);
     }
-    if (used >= room && used < count) {
+    if (used >= room && used < count && !patient) {
       used += this.#run(ring, discard.run, count - used, this.#scratch);
     }
+    if (this.#log !== undefined) this.#copyToLog(ring, first, used);
     return this.#count(used, delivered);
+  }
+
+  /** What was used stays where it is until the next sync. */
+  #copyToLog(ring: Ring, first: number, used: number): void {
+    const { to, all, clock } = this.#log!, picks = this.#picks;
+    let count = this.#tally[VERDICT.accepted];
+    if (all) {
+      for (count = 0; count < used; count++) {
+        picks[count] = slotWord(ring, first + count);
+      }
+    }
+    if (count > 0) to.write(ring, picks, count, clock.seconds, clock.nanoseconds);
   }
 
   /** Runs the loop over `count` slots and releases what it used, which it returns; ticks go behind `out.tail`. */
@@ -168,7 +202,7 @@ export class PacketCapture {
     const { words, slotsAt, buffersAt } = ring,
       tally = this.#tally,
       before = tally[VERDICT.accepted];
-    const tail = out.tail, mask = out.mask;
+    const tail = out.tail, mask = out.mask, picks = this.#picks;
     let used = 0;
     while (used < count) {
       const head = words[ring.at + RING.head], rest = count - used;
@@ -178,17 +212,27 @@ export class PacketCapture {
         // Something that is not plain: it and a few after it go the plain way.
         const odd = rest - done < ODD_RUN ? rest - done : ODD_RUN;
         const at = tail + tally[VERDICT.accepted] - before | 0;
-        done += plainLoop(this.filter, ring, head + done, odd, out.words, at, mask, tally);
+        done += plainLoop(this.filter, ring, head + done, odd, out.words, at, mask, tally, picks);
       }
       if (done === 0) {
-        const at = tail + tally[VERDICT.accepted] - before | 0, ready = slotsReady(ring);
-        done = takeSplit(this.filter, ring, head, ready, out.words, at, mask, tally);
+        done = this.#takeSplit(ring, head, out, tail + tally[VERDICT.accepted] - before | 0);
         if (done === 0) break;
       }
       advance(ring, done);
       used += done;
     }
     return used;
+  }
+
+  /** A packet over several slots; of one that is accepted, a log of those gets the only slot that holds any of it. */
+  #takeSplit(ring: Ring, head: number, out: TickRing, at: number): number {
+    const tally = this.#tally, picks = this.#picks, before = tally[VERDICT.accepted];
+    const { filter } = this, ready = slotsReady(ring);
+    const done = takeSplit(filter, ring, head, ready, out.words, at, out.mask, tally, picks);
+    if (tally[VERDICT.accepted] > before && this.#log?.all === false) {
+      ring.words[picks[before] + 1] &= 0xffff;
+    }
+    return done;
   }
 
   /** Moves the tally into the counters; returns the packets received. */
@@ -208,10 +252,11 @@ export class PacketCapture {
   #loopsFor(ring: Ring): Loops {
     let loops = this.#byRing.get(ring);
     if (loops === undefined) {
+      const picks = this.#log === undefined || this.#log.all ? undefined : this.#picks;
       const key = `${ring.slotCount} ${ring.bufferBytes} ${ring.strideBytes} ${ring.hasOffsets}`;
       loops = this.#byShape.get(key) ?? {
-        deliver: compileHotLoop(this.filter, ring, this.ticks),
-        discard: compileHotLoop(this.filter, ring, this.#scratch),
+        deliver: compileHotLoop(this.filter, ring, this.ticks, picks),
+        discard: compileHotLoop(this.filter, ring, this.#scratch, picks),
       };
       this.#byShape.set(key, loops);
       this.#byRing.set(ring, loops);

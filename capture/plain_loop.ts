@@ -35,8 +35,8 @@ export function takePacket(
 
 /**
  * Handles the slots from `head` on, `count` at most, of a receive ring. Ticks go to `out` from
- * `position` on: there is room for `count`. Returns the slots used; it stops before a packet that goes on
- * beyond one slot, for `takeSplit`.
+ * `position` on: there is room for `count`. `picks` gets the slots of the packets accepted, as in the hot
+ * loop. Returns the slots used; it stops before a packet that goes on beyond one slot, for `takeSplit`.
  */
 export function plainLoop(
   filter: PacketFilter,
@@ -47,11 +47,14 @@ export function plainLoop(
   position: number,
   mask: number,
   tally: Int32Array,
+  picks: Int32Array,
 ): number {
   for (let i = 0; i < count; i++) {
     if (goesOn(ring, head + i)) return i;
     const { at, length } = packetAt(ring, head + i);
-    position += takePacket(filter, ring.bytes, at, length, out, position, mask, tally);
+    const accepted = takePacket(filter, ring.bytes, at, length, out, position, mask, tally);
+    if (accepted !== 0) picks[tally[VERDICT.accepted] - 1] = slotWord(ring, head + i);
+    position += accepted;
   }
   return count;
 }
@@ -71,6 +74,7 @@ export function takeSplit(
   position: number,
   mask: number,
   tally: Int32Array,
+  picks: Int32Array,
 ): number {
   let slots = 1;
   while (slots <= ready && goesOn(ring, head + slots - 1)) slots++;
@@ -82,8 +86,9 @@ export function takeSplit(
     .filter(({ length }) => length > 0);
   tally[TALLY_PIECES] += slots - 1;
   if (pieces.length === 1) {
-    const [{ at, length }] = pieces;
-    takePacket(filter, ring.bytes, at, length, out, position, mask, tally);
+    const [{ at, length, word }] = pieces;
+    const accepted = takePacket(filter, ring.bytes, at, length, out, position, mask, tally);
+    if (accepted !== 0) picks[tally[VERDICT.accepted] - 1] = word;
   } else {
     for (const { length } of pieces) tally[TALLY_BYTES] += length;
     tally[VERDICT.split]++;
@@ -91,18 +96,23 @@ export function takeSplit(
   return slots;
 }
 
+/** Word index of a slot, by its number; numbers beyond the last begin anew. */
+export function slotWord(ring: Ring, slot: number): number {
+  return ring.slotsAt + (slot % ring.slotCount) * SLOT_WORDS;
+}
+
 function goesOn(ring: Ring, slot: number): boolean {
-  const word = ring.slotsAt + (slot % ring.slotCount) * SLOT_WORDS + 1;
-  return (ring.words[word] >>> 16 & MORE_FRAGMENTS) !== 0;
+  return (ring.words[slotWord(ring, slot) + 1] >>> 16 & MORE_FRAGMENTS) !== 0;
 }
 
 /** Where a slot's packet lies; where the port says a length that its buffer can't hold, it ends with the buffer. */
-function packetAt(ring: Ring, slot: number): { at: number; length: number } {
-  const word = ring.slotsAt + (slot % ring.slotCount) * SLOT_WORDS;
+function packetAt(ring: Ring, slot: number): { at: number; length: number; word: number } {
+  const word = slotWord(ring, slot);
   const { words, bufferBytes } = ring;
   const offset = ring.hasOffsets ? (words[word + 2] & offsetMask(ring)) >>> 0 : 0;
   const length = words[word + 1] & 0xffff;
   return {
+    word,
     at: bufferByte(ring, word) + offset,
     length: Math.max(0, Math.min(length, bufferBytes - offset)),
   };

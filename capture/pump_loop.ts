@@ -7,8 +7,8 @@
  * | poll   | sleeps on the port                                | as the kernel schedules | next to nothing |
  * | hybrid | spins for 100 µs after the last packet, then sleeps | as spin, then as poll | a core while busy |
  */
-import { threadCpuNs, tscHz } from "../ffi/host.ts";
-import { RX, ticksBetween } from "../ffi/port.ts";
+import { sleepNs, threadCpuNs, tscHz } from "../ffi/host.ts";
+import { packetsReady, type Port, RX, ticksBetween } from "../ffi/port.ts";
 import { type CaptureState, COUNTER } from "./capture_state.ts";
 import type { PacketCapture } from "./packet_capture.ts";
 
@@ -21,8 +21,9 @@ const HYBRID_SPIN_S = 100e-6;
 const SLEEP_US = 50_000; // also bounds how late a stop is seen
 const REPORT_S = 0.1;
 const DRAIN_S = 0.05;
+const BLOCKED_NS = 20_000;
 
-/** Runs until `state.stop()`; then drains what is in the rings, for 50 ms at most. */
+/** Runs until `state.stop()`, or until the port has ended; then drains what is in the rings, for 50 ms at most. */
 export function pumpUntilStopped(capture: PacketCapture, state: CaptureState, wait: Wait): void {
   const hz = tscHz(), reportTicks = REPORT_S * hz | 0;
   const spinTicks = wait === "hybrid" ? HYBRID_SPIN_S * hz | 0 : 0;
@@ -32,9 +33,15 @@ export function pumpUntilStopped(capture: PacketCapture, state: CaptureState, wa
   while (!state.stopping) {
     const received = capture.pump();
     now = port.clock();
-    if (received === 0 && wait !== "spin" && ticksBetween(busyAt, now) >= spinTicks) {
-      port.wait(RX, SLEEP_US);
-      capture.resume();
+    if (received === 0) {
+      if (port.ended) break;
+      if (isBlocked(port)) {
+        sleepNs(BLOCKED_NS);
+        capture.resume();
+      } else if (wait !== "spin" && ticksBetween(busyAt, now) >= spinTicks) {
+        port.wait(RX, SLEEP_US);
+        capture.resume();
+      }
     }
     if (received > 0) busyAt = now;
     if (ticksBetween(reportedAt, now) >= reportTicks) {
@@ -47,7 +54,12 @@ export function pumpUntilStopped(capture: PacketCapture, state: CaptureState, wa
   report(capture, state);
 }
 
+/** Its packets wait for room in the tick ring, or for the writer of a file. */
+function isBlocked(port: Port): boolean {
+  return port.patient && packetsReady(port) > 0;
+}
+
 function report(capture: PacketCapture, state: CaptureState): void {
-  capture.readLost();
+  capture.housekeep();
   state.counters[COUNTER.cpuNs] = threadCpuNs();
 }

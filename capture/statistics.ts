@@ -2,7 +2,9 @@
  * Purpose: one set of statistics, as an object for `--json` and as text for people.
  */
 import type { EngineStats } from "../engine/trading_engine.ts";
-import type { CaptureCounts, CaptureState } from "./capture_state.ts";
+import type { BackgroundCapture } from "./background_capture.ts";
+import { type CaptureCounts, sumOf } from "./capture_state.ts";
+import type { WriteStats } from "./capture_writer.ts";
 
 /** What `--json` prints; see the README for every field. */
 export interface Statistics extends
@@ -16,6 +18,7 @@ export interface Statistics extends
     | "delivered"
     | "dropped"
     | "lost"
+    | "starved"
     | "rejectedBy"
     | "malformedBy"
     | "syncs"
@@ -32,7 +35,19 @@ export interface Statistics extends
   /** CPU time of the capture thread. */
   cpuNs: number;
   engine: EngineStats;
+  /** What each capture thread contributed; without `--rings` there is one. */
+  queues: QueueStatistics[];
+  /** What `--write` has written; without it `null`. */
+  write: WriteStats | null;
   final: boolean;
+}
+
+/** One capture thread's share. */
+export interface QueueStatistics
+  extends
+    Pick<CaptureCounts, "received" | "accepted" | "delivered" | "dropped" | "lost" | "cpuNs"> {
+  port: string;
+  core: number;
 }
 
 /** What the rates of a set of statistics are over. */
@@ -44,15 +59,22 @@ export interface Interval {
   sinceNs: number;
 }
 
-/** Collects the statistics of a capture and its engine; `nsPerTick` is the time stamp counter's. */
+/** What statistics are collected of. */
+export interface Sources {
+  captures: readonly Pick<BackgroundCapture, "state" | "port" | "core">[];
+  engine: EngineStats;
+  write: WriteStats | null;
+}
+
+/** Collects the statistics of captures and their engine; `nsPerTick` is the time stamp counter's. */
 export function collect(
-  state: CaptureState,
-  engine: EngineStats,
+  { captures, engine, write }: Sources,
   nsPerTick: number,
   interval: Interval,
   final: boolean,
 ): Statistics {
-  const { bursts, burstMax, occupancySum, occupancyMax, ...counts } = state.read();
+  const { counts: all, service } = sumOf(captures.map(({ state }) => state));
+  const { bursts, burstMax, occupancySum, occupancyMax, ...counts } = all;
   const seconds = (interval.elapsedNs - interval.sinceNs) / 1e9;
   return {
     ...counts,
@@ -62,10 +84,17 @@ export function collect(
     elapsedNs: interval.elapsedNs,
     ring: { occupancyMean: ratio(occupancySum, counts.syncs - counts.emptySyncs), occupancyMax },
     burst: { mean: ratio(counts.received, bursts), max: burstMax },
-    serviceNs: state.service.distribution(nsPerTick),
+    serviceNs: service.distribution(nsPerTick),
     engine,
+    queues: captures.map(queueStatistics),
+    write,
     final,
   };
+}
+
+function queueStatistics({ state, port, core }: Sources["captures"][number]): QueueStatistics {
+  const { received, accepted, delivered, dropped, lost, cpuNs } = state.read();
+  return { port, core, received, accepted, delivered, dropped, lost, cpuNs };
 }
 
 /** One line, for once a second. */
@@ -88,7 +117,7 @@ export function liveLine(s: Statistics): string {
 
 /** The summary at the end. */
 export function summary(s: Statistics): string {
-  const { serviceNs: t, engine: e } = s;
+  const { serviceNs: t, engine: e, queues } = s;
   const ns = (value: number) => value.toFixed(1);
   return [
     `received   ${s.received} packets, ${s.bytes} bytes in ${(s.elapsedNs / 1e9).toFixed(3)} s: ` +
@@ -98,9 +127,11 @@ export function summary(s: Statistics): string {
     `  malformed  ${s.malformed}${causes(s.malformedBy)}`,
     `accepted   ${s.accepted} = ${s.delivered} delivered + ${s.dropped} dropped (tick ring full)`,
     `delivered  ${s.delivered} = ${s.consumed} consumed + ${s.delivered - s.consumed} waiting`,
+    ...(s.write === null ? [] : [written(s.write)]),
+    ...(queues.length < 2 ? [] : queues.map(queueLine)),
     `lost       ${s.lost ?? "unknown"}${
       s.lost === null ? " (this port cannot count it)" : " by the port, before us"
-    }`,
+    }${starved(s.starved)}`,
     `ring       ${
       s.ring.occupancyMean.toFixed(1)
     } packets ready on average at a sync that found any, ${s.ring.occupancyMax} at most`,
@@ -114,6 +145,24 @@ export function summary(s: Statistics): string {
       e.positionValue.toFixed(2)
     }`,
   ].join("\n");
+}
+
+function starved(times: number | null): string {
+  return times === null || times === 0
+    ? ""
+    : `; ${times} times the kernel found no free buffer for a packet`;
+}
+
+function queueLine(q: QueueStatistics): string {
+  return `queue      ${q.port} on core ${q.core}: ${q.received} received, ${q.accepted} accepted, ` +
+    `${q.dropped} dropped, ${q.lost ?? "unknown"} lost`;
+}
+
+function written({ packets, bytes, missed, files, failed }: WriteStats): string {
+  const why = failed === undefined ? "the writer could not keep up" : "the writing was stopped";
+  return `written    ${packets} packets, ${bytes} bytes to ${files} ${
+    files === 1 ? "file" : "files"
+  }; ${missed} missed${missed > 0 ? ` (${why})` : ""}`;
 }
 
 function causes(by: Record<string, number> | object): string {

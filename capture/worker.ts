@@ -5,16 +5,19 @@
 import { TickRing } from "../engine/tick_ring.ts";
 import { currentCore, pinToCore } from "../ffi/host.ts";
 import { openPort } from "../ffi/open_port.ts";
-import { RX } from "../ffi/port.ts";
+import { PacketPort } from "../ffi/packet_port.ts";
+import { type PortOptions, RX } from "../ffi/port.ts";
 import { PortError } from "../ffi/port_error.ts";
 import { PacketFilter, type PacketFilterOptions } from "../filter/packet_filter.ts";
 import { CaptureState } from "./capture_state.ts";
 import { PacketCapture } from "./packet_capture.ts";
+import { PacketLog } from "./packet_log.ts";
 import { pumpUntilStopped, type Wait } from "./pump_loop.ts";
 
 /** What the worker is told. */
 export interface WorkerOrders {
   port: string;
+  portOptions: PortOptions;
   filter: PacketFilterOptions;
   burst: number;
   wait: Wait;
@@ -22,31 +25,48 @@ export interface WorkerOrders {
   core?: number;
   ticks: SharedArrayBuffer;
   state: SharedArrayBuffer;
+  /** Memory of a PacketLog. */
+  log?: SharedArrayBuffer;
+  logAll?: boolean;
 }
 
 /** What the worker says. */
 export type WorkerNews =
-  | { type: "ready"; mode: string; core: number; code: string }
+  | {
+    type: "ready";
+    mode: string;
+    source: string;
+    core: number;
+    code: string;
+    /** The fanout group that the port has founded. */
+    fanout?: number;
+  }
   | { type: "stopped" }
   | { type: "failed"; message: string; expected: boolean; code?: string; stack?: string };
 
 function work(orders: WorkerOrders, tell: (news: WorkerNews) => void): void {
   if (orders.core !== undefined) pinToCore(orders.core);
-  const port = openPort(orders.port, RX);
+  const port = openPort(orders.port, RX, orders.portOptions);
+  const log = orders.log && PacketLog.attach(orders.log), state = new CaptureState(orders.state);
   try {
-    const state = new CaptureState(orders.state);
     const capture = new PacketCapture({
       port,
       filter: new PacketFilter(orders.filter),
       ticks: TickRing.attach(orders.ticks),
       burst: orders.burst,
       state,
+      log,
+      logAll: orders.logAll,
     });
     capture.warmUp();
     const code = port.rx.length > 0 ? capture.code(port.rx[0]) : "";
-    tell({ type: "ready", mode: port.mode, core: currentCore(), code });
+    const fanout = port instanceof PacketPort ? port.fanout : undefined;
+    const { mode, source } = port;
+    tell({ type: "ready", mode, source, core: currentCore(), code, fanout });
     pumpUntilStopped(capture, state, orders.wait);
   } finally {
+    log?.close();
+    state.finish();
     port.close();
   }
 }

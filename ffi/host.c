@@ -7,8 +7,11 @@
 #define _GNU_SOURCE
 #include "uspf.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <sched.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 #if defined(__x86_64__)
@@ -146,4 +149,32 @@ double uspf_switches(void)
 	if (getrusage(RUSAGE_THREAD, &usage) < 0)
 		return -errno;
 	return (double)usage.ru_nivcsw + (double)usage.ru_nvcsw;
+}
+
+int32_t uspf_realtime(int32_t *now)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_REALTIME, &time);
+	now[0] = (int32_t)(uint32_t)time.tv_sec;
+	now[1] = (int32_t)time.tv_nsec;
+	return 0;
+}
+
+/* Receive queues of an interface, as /sys/class/net lists them. */
+int32_t uspf_rx_queues(const char *interface)
+{
+	char path[64];
+	int32_t queues = 0;
+	DIR *directory;
+
+	if (snprintf(path, sizeof(path), "/sys/class/net/%s/queues", interface) >= (int)sizeof(path))
+		return -ENODEV;
+	directory = opendir(path);
+	if (directory == NULL)
+		return errno == ENOENT ? -ENODEV : -errno;
+	for (const struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory))
+		queues += strncmp(entry->d_name, "rx-", 3) == 0;
+	closedir(directory);
+	return queues;
 }

@@ -1,5 +1,5 @@
 /**
- * Purpose: what a thread asks of its machine: cores, clocks, sleep.
+ * Purpose: what a thread asks of its machine: cores, clocks, sleep, queues of an interface.
  */
 import { loadLibrary } from "./library.ts";
 import { errnoName, PortError } from "./port_error.ts";
@@ -77,4 +77,23 @@ export function contextSwitches(): number {
 /** Sleeps this thread for `ns`. */
 export function sleepNs(ns: number): void {
   loadLibrary().uspf_sleep_ns(ns);
+}
+
+/** CLOCK_REALTIME into `now`: seconds since 1970, as a u32, and nanoseconds. */
+export function readRealtime(now: Int32Array<ArrayBuffer>): void {
+  loadLibrary().uspf_realtime(now);
+}
+
+/**
+ * Receive queues of a network interface.
+ *
+ * @throws {PortError} where there is no such interface.
+ */
+export function receiveQueues(name: string): number {
+  const queues = loadLibrary().uspf_rx_queues(new TextEncoder().encode(`${name}\0`));
+  if (queues >= 0) return queues;
+  throw new PortError(
+    `Cannot count the queues of "${name}": no such interface: list them with "ip link"`,
+    errnoName(queues),
+  );
 }

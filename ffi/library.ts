@@ -28,6 +28,8 @@ const SYMBOLS = {
   uspf_core: { parameters: [], result: "i32" },
   uspf_cores: { parameters: ["buffer", "i32"], result: "i32" },
   uspf_switches: { parameters: [], result: "f64" },
+  uspf_realtime: { parameters: ["buffer"], result: "i32" },
+  uspf_rx_queues: { parameters: ["buffer"], result: "i32" },
 } as const;
 
 /** The native library's calls, and `region`. */

@@ -11,6 +11,8 @@ import { SoftSwitch } from "./soft_switch.ts";
 import { UdpPort } from "./udp_port.ts";
 import { XdpPort } from "./xdp_port.ts";
 
+const OWN = -1; // a fanout group that nobody has
+
 /**
  * Opens a port; `directions` is RX, TX or their sum. Loads the native library if the kind needs it.
  *
@@ -31,7 +33,12 @@ export function openPort(text: string, directions: number, options: PortOptions 
     case "xdp":
       return XdpPort.open(text, name, directions, options);
     case "packet":
-      return PacketPort.open(text, name, directions, options);
+      return PacketPort.open(
+        text,
+        { fanout: options.ownFanout ? OWN : undefined, ...name },
+        directions,
+        options,
+      );
     case "pcap":
       return PcapPort.open(text, name.file, directions, options);
   }

@@ -34,6 +34,8 @@ export interface PortOptions {
   promiscuous?: boolean;
   /** packet: a classic BPF program (`struct sock_filter`, 8 bytes each) that the kernel runs on every packet. */
   kernelFilter?: Uint8Array;
+  /** packet: found a fanout group that nobody else has, for other sockets to join by its number. */
+  ownFanout?: boolean;
   /** pcap: 1 replays at the recorded times, 2 twice as fast; 0, the default: as fast as it goes. */
   speed?: number;
   /** pcap: how often to replay the file; 0: without end. Once by default. */

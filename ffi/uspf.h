@@ -108,5 +108,7 @@ USPF_API int32_t uspf_pin(int32_t core);
 USPF_API int32_t uspf_core(void);
 USPF_API int32_t uspf_cores(uint8_t *allowed, int32_t count);
 USPF_API double uspf_switches(void);
+USPF_API int32_t uspf_realtime(int32_t *now); /* seconds and nanoseconds since 1970 */
+USPF_API int32_t uspf_rx_queues(const char *interface);
 
 #endif

@@ -24,15 +24,25 @@ const WANTED = [
 
 /** The plain loop over all ready slots, as PacketCapture would run it. */
 function runPlain(port: FakePort, filter: PacketFilter, out: TickRing, tally: Int32Array): void {
-  const ring = port.rx[0];
+  const ring = port.rx[0], picks = new Int32Array(ring.slotCount);
   while (slotsReady(ring) > 0) {
     const head = ring.words[ring.at + RING.head], at = out.tail + tally[VERDICT.accepted] | 0;
-    const used = plainLoop(filter, ring, head, slotsReady(ring), out.words, at, out.mask, tally);
+    const used = plainLoop(
+      filter,
+      ring,
+      head,
+      slotsReady(ring),
+      out.words,
+      at,
+      out.mask,
+      tally,
+      picks,
+    );
     advance(ring, used);
     if (slotsReady(ring) === 0) return;
     const next = ring.words[ring.at + RING.head], ready = slotsReady(ring);
     const behind = out.tail + tally[VERDICT.accepted] | 0;
-    const split = takeSplit(filter, ring, next, ready, out.words, behind, out.mask, tally);
+    const split = takeSplit(filter, ring, next, ready, out.words, behind, out.mask, tally, picks);
     if (split === 0) return;
     advance(ring, split);
   }

@@ -6,11 +6,16 @@ const attempts: Record<string, () => unknown> = {
   "load another library": () => Deno.dlopen("/lib/x86_64-linux-gnu/libc.so.6", {}),
   "open a TCP socket": () => Deno.listen({ hostname: "127.0.0.1", port: 0 }),
   "connect": () => Deno.connect({ hostname: "127.0.0.1", port: 9 }),
-  "write a file": () => Deno.writeTextFileSync("/tmp/uspf-must-not-exist", ""),
-  "write into the program": () => Deno.writeTextFileSync(new URL("./x", import.meta.url), ""),
+  "write a file": () => writeAndRemove("/tmp/uspf-may-it-exist"),
+  "write into the program": () => writeAndRemove(new URL("./x", import.meta.url).pathname),
   "read a file of others": () => Deno.readTextFileSync("/etc/passwd"),
   "run a program": () => new Deno.Command("true").outputSync(),
 };
+
+function writeAndRemove(path: string): void {
+  Deno.writeTextFileSync(path, "");
+  Deno.removeSync(path);
+}
 
 async function probe(): Promise<Record<string, string>> {
   const { default: process } = await import("node:process");
@@ -42,8 +47,12 @@ if (inWorker) {
     console.log(JSON.stringify(data));
     worker.terminate();
   };
+} else if (Deno.args[0] === "no-writing") {
+  const { giveUpWriting } = await import("../ffi/give_up_permissions.ts");
+  await giveUpWriting();
+  console.log(JSON.stringify(await probe()));
 } else if (Deno.args[0] === "given-up") {
-  const { giveUpPermissions } = await import("../capture/give_up_permissions.ts");
+  const { giveUpPermissions } = await import("../ffi/give_up_permissions.ts");
   const { libraryPath } = await import("../ffi/library.ts");
   attempts["load our own library"] = () => Deno.dlopen(libraryPath(), {});
   attempts["read our own program"] = () => Deno.readTextFileSync(new URL(import.meta.url));

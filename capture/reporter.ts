@@ -1,0 +1,57 @@
+/**
+ * Purpose: prints statistics once a second and at the end, as text or as JSON.
+ */
+import type { TradingEngine } from "../engine/trading_engine.ts";
+import type { CaptureGroup } from "./capture_group.ts";
+import type { CaptureWriter } from "./capture_writer.ts";
+import type { DebugLog } from "./debug_log.ts";
+import { collect, liveLine, type Statistics, summary } from "./statistics.ts";
+
+/** What is reported of, and how. */
+export interface ReporterOptions {
+  group: CaptureGroup;
+  engine: TradingEngine;
+  writer?: CaptureWriter;
+  debug?: DebugLog;
+  nsPerTick: number;
+  json: boolean;
+  quiet: boolean;
+}
+
+/** Reports of a capture from when it is made. */
+export class Reporter {
+  readonly #started = performance.now();
+  #last = { elapsedNs: 0, received: 0, bytes: 0 };
+
+  constructor(readonly options: ReporterOptions) {}
+
+  /** What happened since the last time. */
+  live(): void {
+    const { json, quiet, debug } = this.options, s = this.#collect(false);
+    if (json) console.log(JSON.stringify(s));
+    else if (!quiet) console.log(liveLine(s));
+    debug?.log(s);
+    this.#last = s;
+  }
+
+  /** What happened in all. */
+  final(): void {
+    this.#last = { elapsedNs: 0, received: 0, bytes: 0 };
+    const { json, debug } = this.options, s = this.#collect(true);
+    console.log(json ? JSON.stringify(s) : summary(s));
+    debug?.log(s);
+  }
+
+  #collect(final: boolean): Statistics {
+    const { group, engine, writer, nsPerTick } = this.options;
+    const elapsedNs = (performance.now() - this.#started) * 1e6;
+    const { elapsedNs: sinceNs, received: sinceReceived, bytes: sinceBytes } = this.#last;
+    const interval = { elapsedNs, sinceNs, sinceReceived, sinceBytes };
+    const sources = {
+      captures: group.captures,
+      engine: engine.stats(),
+      write: writer?.stats() ?? null,
+    };
+    return collect(sources, nsPerTick, interval, final);
+  }
+}
