@@ -369,7 +369,10 @@ static int packet_txsync(struct uspf_port *port)
 	return errno == EAGAIN || errno == ENOBUFS || errno == EINTR || errno == ENETDOWN ? 0 : -errno;
 }
 
-/* An interface that goes down wakes a sleeper with an error, once: it sleeps on. */
+/*
+ * An interface that goes down wakes a sleeper with an error, once: it sleeps on. One that is removed goes
+ * down first, and nobody is woken when it is gone.
+ */
 static int packet_wait(struct uspf_port *port, int directions, int timeout_us)
 {
 	short events = (short)((directions & USPF_RX ? POLLIN : 0) | (directions & USPF_TX ? POLLOUT : 0));
@@ -380,7 +383,9 @@ static int packet_wait(struct uspf_port *port, int directions, int timeout_us)
 		int error = 0, ready = uspf_poll(port->fd, events, left_us);
 		socklen_t size = sizeof(error);
 
-		if (ready <= 0)
+		if (ready == 0)
+			return interface_is_gone(port->fd) ? -ENODEV : 0;
+		if (ready < 0)
 			return ready;
 		getsockopt(port->fd, SOL_SOCKET, SO_ERROR, &error, &size);
 		if (error == 0)
