@@ -29,12 +29,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Of Linux 4.20 and 4.11; older headers lack them. */
+/* Of Linux 4.20, 4.11 and 6.2; older headers lack them. */
 #ifndef PACKET_IGNORE_OUTGOING
 #define PACKET_IGNORE_OUTGOING 23
 #endif
 #ifndef PACKET_FANOUT_FLAG_UNIQUEID
 #define PACKET_FANOUT_FLAG_UNIQUEID 0x2000
+#endif
+#ifndef PACKET_FANOUT_FLAG_IGNORE_OUTGOING
+#define PACKET_FANOUT_FLAG_IGNORE_OUTGOING 0x4000
 #endif
 
 #define FEWEST_BLOCKS 4
@@ -208,7 +211,8 @@ static int make_rings(struct uspf_port *port, const struct uspf_spec *spec, cons
 	/* A frame that cannot be sent is passed over, not one at which the ring stops for good. */
 	if (result == 0)
 		result = set(port->fd, PACKET_LOSS, 1);
-	head.sees_own = set(port->fd, PACKET_IGNORE_OUTGOING, 1) < 0;
+	/* A group does not heed what its members want, and before Linux 6.2 nothing can be wanted of it. */
+	head.sees_own = set(port->fd, PACKET_IGNORE_OUTGOING, 1) < 0 || spec->number[4] != 0;
 	if (result == 0 && spec->directions & USPF_RX)
 		result = make_rx_ring(port->fd, spec, &head);
 	if (result == 0 && spec->directions & USPF_TX) {
@@ -248,9 +252,12 @@ static int attach_wanted(int fd, const struct uspf_spec *spec)
 static int join_fanout(int fd, int how, int group)
 {
 	int type = PACKET_FANOUT_HASH | (how == 2 ? PACKET_FANOUT_FLAG_UNIQUEID : 0);
-	int result = set(fd, PACKET_FANOUT, (how == 2 ? 0 : group) | type << 16);
+	int id = how == 2 ? 0 : group;
+	int result = set(fd, PACKET_FANOUT, id | (type | PACKET_FANOUT_FLAG_IGNORE_OUTGOING) << 16);
 	socklen_t size = sizeof(group);
 
+	if (result == -EINVAL) /* the group is there, made without that flag */
+		result = set(fd, PACKET_FANOUT, id | type << 16);
 	if (result == -EINVAL || result == -EALREADY)
 		return -EBUSY; /* the group is there, for another interface or shared in another way */
 	if (result < 0)
