@@ -7,7 +7,14 @@ import { RX } from "../ffi/port.ts";
 import { advance, bufferByte, RING, SLOT_WORDS, slotsReady } from "../ffi/layout.ts";
 import { type Finished, type Running, start } from "./command.ts";
 import { type PacketChoice, tickPacket } from "./packets.ts";
-import { ADDRESS, INTERFACE, noTestbed, type Side, Testbed, type TestbedOptions } from "./testbed.ts";
+import {
+  ADDRESS,
+  INTERFACE,
+  noTestbed,
+  type Side,
+  Testbed,
+  type TestbedOptions,
+} from "./testbed.ts";
 
 const LIMIT_MS = 40_000;
 
@@ -152,7 +159,11 @@ export class Dump {
   ) {}
 
   /** Resolves once it listens; it sees what comes in. */
-  static async start(testbed: Testbed, side: Side, device: string = INTERFACE[side]): Promise<Dump> {
+  static async start(
+    testbed: Testbed,
+    side: Side,
+    device: string = INTERFACE[side],
+  ): Promise<Dump> {
     const path = Deno.makeTempFileSync({ suffix: ".pcap" });
     // -Z: else it gives its rights up, and may not write there; -B: KiB, so that it loses nothing
     const options = ["--nano", "--immediate-mode", "-U", "-Z", "root", "-B", "32768", "-Q", "in"];

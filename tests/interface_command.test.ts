@@ -183,7 +183,9 @@ async function theSame(testbed: Testbed): Promise<string[]> {
   const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
   let text = (await reader.read()).value ?? "";
   await send(testbed, ["-i", `udp:127.0.0.1:5009`, "-c", "1000", "-r", "20000"]);
-  for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) text += chunk.value;
+  for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
+    text += chunk.value;
+  }
   return text.trim().split("\n").slice(1);
 }
 
@@ -216,11 +218,15 @@ function next() {
 next();`;
 
 for (const { title, args } of KINDS) {
-  testNetwork(`capture by ${title} has the ticks that a Node program sends`, {}, async (testbed) => {
-    const capture = await startCapture(testbed, [...args, "-p", "5001"]);
-    await testbed.must("left", "node", "-e", NODE_SENDER, ADDRESS.right, "2000");
-    const s = finalOf(await stopCapture(capture));
-    assertEquals([s.received, s.accepted, s.consumed, s.lost], [2000, 2000, 2000, 0]);
-    assertEquals(s.engine.instruments, 2000);
-  });
+  testNetwork(
+    `capture by ${title} has the ticks that a Node program sends`,
+    {},
+    async (testbed) => {
+      const capture = await startCapture(testbed, [...args, "-p", "5001"]);
+      await testbed.must("left", "node", "-e", NODE_SENDER, ADDRESS.right, "2000");
+      const s = finalOf(await stopCapture(capture));
+      assertEquals([s.received, s.accepted, s.consumed, s.lost], [2000, 2000, 2000, 0]);
+      assertEquals(s.engine.instruments, 2000);
+    },
+  );
 }

@@ -155,7 +155,11 @@ testNetwork("capture of an xdp interface that another has is refused", {}, async
   const other = await runCapture(testbed, [...NATIVE, "-p", "5002"]);
   assertRefused(other, 1, /^Cannot open "xdp:r0": another capture .* wants other packets: /);
   const generic = await runCapture(testbed, [...GENERIC, "-p", "5001"]);
-  assertRefused(generic, 1, /^Cannot open "xdp:r0": another capture .* mode .*: give both the same/);
+  assertRefused(
+    generic,
+    1,
+    /^Cannot open "xdp:r0": another capture .* mode .*: give both the same/,
+  );
   await sendTicks(testbed, 100, 10_000);
   assertEquals(finalOf(await stopCapture(first)).received, 100);
 });
@@ -171,11 +175,15 @@ const REFUSED: [string[], number, RegExp][] = [
   [["-i", "xdp:nosuch0", "--rings", "all"], 1, /^Cannot .*nosuch0.*: /],
 ];
 
-testNetwork("capture refuses names that no interface has, in one line each", {}, async (testbed) => {
-  for (const [args, code, message] of REFUSED) {
-    assertRefused(await runCapture(testbed, args), code, message);
-  }
-});
+testNetwork(
+  "capture refuses names that no interface has, in one line each",
+  {},
+  async (testbed) => {
+    for (const [args, code, message] of REFUSED) {
+      assertRefused(await runCapture(testbed, args), code, message);
+    }
+  },
+);
 
 testNetwork("capture without capabilities names them, in one line", {}, async (testbed) => {
   // Root by name only: another user may not be able to read this program.
@@ -195,7 +203,11 @@ function runCapture(testbed: Testbed, args: string[]): Promise<Finished> {
   return start("capture", [...args, "-r", "5"], {}, 30_000, inside).finished;
 }
 
-function assertRefused({ code, stdout, stderr }: Finished, expected: number, message: RegExp): void {
+function assertRefused(
+  { code, stdout, stderr }: Finished,
+  expected: number,
+  message: RegExp,
+): void {
   assertMatch(stderr, message);
   assertEquals([code, stdout, stderr.trim().split("\n").length], [expected, "", 1], stderr);
 }
