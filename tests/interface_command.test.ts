@@ -9,7 +9,6 @@ import { type AnyStatistics, finalOf } from "./command.ts";
 import {
   addressed,
   addressOf,
-  delay,
   Dump,
   macOf,
   replay,
