@@ -25,22 +25,37 @@ export interface FilePacket {
   atNs: number;
 }
 
-/** Registers a test in a network of its own; without root it is shown as ignored, with the reason. */
+/** Why these tests cannot run here; nothing: they can. */
+const absent = noTestbed ?? whatIsMissing();
+
+function whatIsMissing(): string | undefined {
+  const isThere = (program: string) => {
+    const args = ["-c", 'command -v "$0"', program];
+    return new Deno.Command("sh", { args, stdout: "null" }).outputSync().success;
+  };
+  const missing = ["tcpdump", "tcpreplay", "node", "setpriv"].filter((name) => !isThere(name));
+  return missing.length > 0 ? `no ${missing.join(", ")} here` : undefined;
+}
+
+/**
+ * Registers a test in a network of its own; without root, or the programs of the other side, it is shown
+ * as ignored, with the reason.
+ */
 export function testNetwork(
   name: string,
   options: TestbedOptions,
-  fn: (testbed: Testbed) => Promise<void>,
+  fn: (testbed: Testbed, t: Deno.TestContext) => Promise<void>,
 ): void {
   Deno.test({
-    name: noTestbed ? `${name} (${noTestbed})` : name,
-    ignore: noTestbed !== undefined,
-    fn: async () => {
+    name: absent ? `${name} (${absent})` : name,
+    ignore: absent !== undefined,
+    fn: async (t) => {
       using testbed = Testbed.create(options);
       if (!options.together) {
         await meet(testbed, "left", "right");
         await meet(testbed, "right", "left");
       }
-      await fn(testbed);
+      await fn(testbed, t);
     },
   });
 }

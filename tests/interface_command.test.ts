@@ -52,8 +52,8 @@ function zoo(mac: string): Sent[] {
   const put = (packet: Uint8Array, packetIs: Verdict, xdpTakes: boolean, udpIs?: Verdict) => {
     all.push({ packet, count: 3 + all.length, packetIs, xdpTakes, udpIs });
   };
-  const edited = (edit: (view: DataView) => void, choice = {}) => {
-    const packet = truePacket(mac, choice);
+  const edited = (edit: (view: DataView) => void) => {
+    const packet = truePacket(mac);
     edit(new DataView(packet.buffer));
     return addressed(packet, mac);
   };
@@ -81,7 +81,6 @@ function zoo(mac: string): Sent[] {
   put(edited((view) => view.setUint16(16, 60)), "truncated", true);
   // Runts, which end at the Ethernet header, in the IPv4 and in the UDP header.
   for (const bytes of [14, 33, 41]) put(good.slice(0, bytes), "truncated", false);
-
   return all;
 }
 

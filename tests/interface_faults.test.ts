@@ -34,12 +34,11 @@ for (const [title, args] of Object.entries({ ...KINDS, "xdp in generic mode": GE
   });
 }
 
-for (const [title, args] of [["packet", PACKET], ["xdp", NATIVE], ["xdp", GENERIC]] as const) {
+for (const [title, args] of Object.entries({ ...KINDS, "xdp in generic mode": GENERIC })) {
+  if (title === "udp") continue; // a socket goes on to wait for its address
   for (const wait of ["poll", "spin"]) {
     testNetwork(
-      `capture by ${title} (${
-        args.at(-1)
-      }) --wait ${wait} says that its interface is gone, and exits 1`,
+      `capture by ${title} --wait ${wait} ends with its interface`,
       {},
       async (testbed) => {
         const capture = await startCapture(testbed, [...args, "--wait", wait]);
@@ -47,10 +46,8 @@ for (const [title, args] of [["packet", PACKET], ["xdp", NATIVE], ["xdp", GENERI
         await testbed.must("right", "ip", "link", "delete", "r0");
         const finished = await capture.finished;
         assertEquals([finished.code, finalOf(finished).received], [1, 500]);
-        assertMatch(
-          finished.stderr,
-          new RegExp(`^Cannot (receive from|wait for) "${title}:r0": [^\n]*: [^\n]*\n$`),
-        );
+        const line = `^Cannot (receive from|wait for) "${args[1]}": [^\\n]*: [^\\n]*\\n$`;
+        assertMatch(finished.stderr, new RegExp(line));
       },
     );
   }
@@ -71,17 +68,18 @@ for (const [title, args] of Object.entries(KINDS)) {
 }
 
 /**
- * Packets that are more than a stopped capture has room for: a socket's buffer (of 64 MiB;
- * a packet takes more than its bytes); 256 blocks, of which each is closed a millisecond after it was begun; 2048 entries of the
- * kernel's ring.
+ * Packets that are more than a stopped capture has room for. udp: a socket's buffer of 64 MiB, in which
+ * each takes several hundred bytes; packet: 256 blocks, of which each is closed a millisecond after it was
+ * begun; xdp: 2048 entries of the kernel's ring.
  */
-const FLOODS: [keyof typeof KINDS, number][] = [
-  ["udp", 160_000],
-  ["packet", 160_000],
-  ["xdp in native mode", 20_000],
+const FLOODS: [string, string[], number][] = [
+  ["udp", UDP, 180_000],
+  ["packet", PACKET, 160_000],
+  ["xdp in native mode", NATIVE, 20_000],
+  ["xdp in generic mode", GENERIC, 20_000],
 ];
 
-for (const [title, count] of FLOODS) {
+for (const [title, args, count] of FLOODS) {
   testNetwork(
     `capture by ${title} that is stopped meanwhile accounts for every packet`,
     {},
@@ -93,7 +91,7 @@ for (const [title, count] of FLOODS) {
           testbed.counter("right", "rx_packets"),
           testbed.counter("right", "rx_dropped"),
         ]);
-      const capture = await startCapture(testbed, KINDS[title]);
+      const capture = await startCapture(testbed, args);
       const before = await counters();
       capture.process.kill("SIGSTOP");
       const sent = await sendTicks(testbed, count, 150_000);
@@ -103,11 +101,14 @@ for (const [title, count] of FLOODS) {
       const [leftSent, leftDropped, came, dropped] = after.map((now, i) => now - before[i]);
       assertGreater(s.lost, 0);
       assertGreater(s.received, 1000);
-      assertEquals(s.received + s.lost, count);
-      assertEquals([sent, leftSent, leftDropped, came], [count, count, 0, count]);
-      // veth counts what the redirect could not place, which the socket has counted, too; what a
-      // socket of the stack cannot take was received, as far as the interface is concerned.
-      assertEquals(dropped, title.startsWith("xdp") ? s.lost : 0);
+      assertEquals(sent, count);
+      // A busy machine may let packets wait between the ends; what finds no room there the left end drops.
+      assertEquals(leftSent + leftDropped, count);
+      assertEquals(came, leftSent);
+      assertEquals(s.received + s.lost, came);
+      // veth counts what its driver's program could not redirect, and the socket has counted it, too; what
+      // is lost behind the driver has been received, as far as the interface is concerned.
+      assertEquals(dropped, args === NATIVE ? s.lost : 0);
       assertEquals([s.accepted, s.consumed + s.dropped], [s.received, s.received]);
     },
   );
