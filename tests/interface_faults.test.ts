@@ -70,7 +70,7 @@ for (const [title, args] of Object.entries(KINDS)) {
 /**
  * Packets that are more than a stopped capture has room for. udp: a socket's buffer of 64 MiB, in which
  * each takes several hundred bytes; packet: 256 blocks, of which each is closed a millisecond after it was
- * begun; xdp: 2048 entries of the kernel's ring.
+ * begun; xdp: 8192 entries of the kernel's ring.
  */
 const FLOODS: [string, string[], number][] = [
   ["udp", UDP, 180_000],

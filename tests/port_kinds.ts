@@ -128,6 +128,7 @@ const INTERFACE_KINDS: PortKind[] = [
     symbol: "XdpPort",
     wholePackets: true,
     whenFull: "drops",
+    tooMany: 14_000, // 9216 frames
     isSwitch: false,
     manySenders: false,
     countsLost: true,

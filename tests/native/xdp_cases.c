@@ -215,7 +215,7 @@ static void count_lost(void)
 	uint32_t total = 0;
 
 	open_all(&port);
-	for (uint32_t round = 0; round < 10; round++) {
+	for (uint32_t round = 0; round < 25; round++) {
 		for (int i = 0; i < 500; i++, total++)
 			put(&port, 60);
 		CHECK(uspf_txsync(port.handle) >= 0);
