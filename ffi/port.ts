@@ -172,10 +172,10 @@ export abstract class NativePort {
 
   protected fail(action: string, errno: number): never {
     const code = errnoName(errno);
-    throw new PortError(
-      `Cannot ${action} "${this.name}": ${code}: check that its interface is there and up`,
-      code,
-    );
+    const why = code === "ENODEV"
+      ? `its interface is gone: start again when it is back (see "ip link")`
+      : `${code}: check that its interface is there and up`;
+    throw new PortError(`Cannot ${action} "${this.name}": ${why}`, code);
   }
 }
 

@@ -23,7 +23,7 @@ import {
   XDP_MODES,
   type XdpMode,
 } from "./port.ts";
-import { errnoName, PortError } from "./port_error.ts";
+import { errnoName } from "./port_error.ts";
 import { xdpProgram } from "./xdp_program.ts";
 
 const KIND = 4; // USPF_XDP
@@ -88,15 +88,6 @@ export class XdpPort extends NativePort implements Port {
   override wait(directions: number, timeoutUs: number): void {
     if ((directions & RX) !== 0 && packetsReady(this) > 0) return;
     super.wait(directions, timeoutUs);
-  }
-
-  protected override fail(action: string, errno: number): never {
-    if (errnoName(errno) !== "ENODEV") super.fail(action, errno);
-    throw new PortError(
-      `Cannot ${action} "${this.name}": interface "${this.#interface}" is gone: ` +
-        `start again when it is back (see "ip link")`,
-      "ENODEV",
-    );
   }
 }
 

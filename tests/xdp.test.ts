@@ -336,7 +336,7 @@ for (const wait of [false, true]) {
       assertEquals(code, "ENODEV");
       assertEquals(
         error,
-        `Cannot ${wait ? "wait for" : "receive from"} "xdp:r0": interface "r0" is gone: ` +
+        `Cannot ${wait ? "wait for" : "receive from"} "xdp:r0": its interface is gone: ` +
           'start again when it is back (see "ip link")',
       );
     },
