@@ -20,7 +20,7 @@
  */
 
 // Ports: packets in and out.
-export { BypassIO } from "./capture/bypass_io.ts";
+export { BypassIO, type BypassOptions } from "./capture/bypass_io.ts";
 export { openPort } from "./ffi/open_port.ts";
 export {
   type Port,
@@ -48,6 +48,16 @@ export {
   CaptureError,
 } from "./capture/background_capture.ts";
 export { type CaptureCounts, CaptureState, type Causes } from "./capture/capture_state.ts";
+export { CaptureGroup, type CommonOptions, type GroupMember } from "./capture/capture_group.ts";
+export { PacketLog, type PacketLogOptions } from "./capture/packet_log.ts";
+export { type LogCounts, type LogGeometry } from "./capture/packet_log_layout.ts";
+export {
+  CaptureWriter,
+  type CaptureWriterOptions,
+  type WriteStats,
+} from "./capture/capture_writer.ts";
+export { type LogOrders } from "./capture/write_worker.ts";
+export { type InterfaceInfo } from "./capture/pcapng_format.ts";
 export { type Distribution, Histogram } from "./capture/histogram.ts";
 export { type Wait, WAITS } from "./capture/pump_loop.ts";
 
@@ -65,6 +75,7 @@ export { MeanReversion, type MeanReversionOptions } from "./engine/mean_reversio
 export { type Order, type RejectedBy } from "./engine/order.ts";
 
 // Sender.
+export { FileSender, type FileSenderOptions } from "./sender/file_sender.ts";
 export { PacketSender, type PacketSenderOptions, type SendStats } from "./sender/packet_sender.ts";
 export {
   PacketTemplate,

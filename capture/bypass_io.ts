@@ -13,10 +13,18 @@
  */
 import { advance, bufferByte, RING, type Ring, SLOT_WORDS, slotsReady } from "../ffi/layout.ts";
 import { openPort } from "../ffi/open_port.ts";
-import { type Port, RX, TX } from "../ffi/port.ts";
+import { type Port, type PortOptions, RX, TX } from "../ffi/port.ts";
 import { offsetMask } from "./plain_loop.ts";
 
 const MAX_BURST = 4096;
+
+/** How to open a port for bursts. */
+export interface BypassOptions extends PortOptions {
+  /** Whether to receive. */
+  rx?: boolean;
+  /** Whether to send. */
+  tx?: boolean;
+}
 
 /** Bursts of packets in and out of a port. */
 export class BypassIO {
@@ -37,16 +45,16 @@ export class BypassIO {
   constructor(readonly port: Port) {}
 
   /**
-   * Opens a port, by default in both directions.
+   * Opens a port, by default in both directions; a capture file to receive only.
    *
    * @throws {TypeError} for a name that is no port's.
    * @throws {PortError} where it cannot be opened.
    */
   static open(
     name: string,
-    { rx = true, tx = true }: { rx?: boolean; tx?: boolean } = {},
+    { rx = true, tx = !name.startsWith("pcap:"), ...options }: BypassOptions = {},
   ): BypassIO {
-    return new BypassIO(openPort(name, (rx ? RX : 0) | (tx ? TX : 0)));
+    return new BypassIO(openPort(name, (rx ? RX : 0) | (tx ? TX : 0), options));
   }
 
   /**

@@ -132,11 +132,13 @@ export function logWords(buffer: SharedArrayBuffer): Int32Array<SharedArrayBuffe
 
 /** What a log has counted, live; `missed` are all that are in no file: for want of room, or of a disk. */
 export interface LogCounts {
-  /** Packets in the file, and their bytes. */
+  /** Packets in the file. */
   packets: number;
+  /** Their bytes, without those of the blocks around them. */
   bytes: number;
-  /** Packets that are not. */
+  /** Packets that are not in the file. */
   missed: number;
+  /** Their bytes. */
   missedBytes: number;
 }
 

@@ -28,7 +28,9 @@ export interface SectionInfo {
 
 /** The interface that packets came from. */
 export interface InterfaceInfo {
+  /** Its name (if_name). */
   name: string;
+  /** What a reader should know of it (if_description). */
   description: string;
 }
 
