@@ -9,6 +9,7 @@
  * ```
  */
 import { CaptureError } from "./background_capture.ts";
+import type { FileIdentity } from "./input_file.ts";
 import { type LogCounts, logCounts } from "./packet_log_layout.ts";
 import { PacketLogReader } from "./packet_log_reader.ts";
 import { directoryOf } from "./pcapng_writer.ts";
@@ -28,6 +29,8 @@ export interface CaptureWriterOptions {
   logs: LogOrders[];
   /** `CaptureState.buffer` of the same captures. */
   states: SharedArrayBuffer[];
+  /** The file that the packets are read from: it is never written to. */
+  input?: FileIdentity;
   /** Is told, at most once, why nothing more is written. */
   onFailed?: (message: string) => void;
 }
@@ -125,6 +128,7 @@ function newWorker(file: string): Worker {
 }
 
 function ordersOf(options: CaptureWriterOptions, files: SharedArrayBuffer): WriteOrders {
-  const { file, rotateBytes = 0, rotateSeconds = 0, rotateFiles = 0, logs, states } = options;
-  return { file, rotateBytes, rotateSeconds, rotateFiles, logs, states, files };
+  const { file, rotateBytes = 0, rotateSeconds = 0, rotateFiles = 0 } = options;
+  const { input, logs, states } = options;
+  return { file, rotateBytes, rotateSeconds, rotateFiles, input, logs, states, files };
 }

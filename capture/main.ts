@@ -14,6 +14,7 @@ import { DebugLog } from "./debug_log.ts";
 import { type DemoSender, startDemoSender } from "./demo_sender.ts";
 import { drainEngine, runEngine } from "./engine_loop.ts";
 import { giveUpPermissions, giveUpWriting } from "../ffi/give_up_permissions.ts";
+import { inputOf } from "./input_file.ts";
 import { PacketLog } from "./packet_log.ts";
 import { receivePorts } from "./receive_ports.ts";
 import { Reporter } from "./reporter.ts";
@@ -99,7 +100,7 @@ function membersOf(options: CaptureOptions, port: string): GroupMember[] {
 }
 
 async function startWriter(
-  { write }: CaptureOptions,
+  { write, port }: CaptureOptions,
   group: CaptureGroup,
 ): Promise<CaptureWriter | undefined> {
   if (write === undefined) return undefined;
@@ -112,6 +113,7 @@ async function startWriter(
         description: `${port} (${mode})`,
       })),
       states: group.captures.map(({ state }) => state.buffer),
+      input: inputOf(port),
       onFailed: (message) => console.error(message),
     });
   } catch (error) {

@@ -11,7 +11,10 @@
  * Whatever is written, the tail is written behind it, and overwritten by what comes next: so a file is
  * whole at any time, even if we are killed, and a full disk has room for the tail.
  */
+import { type FileIdentity, isInput } from "./input_file.ts";
 import { type BlockRun, blocksWithin } from "./pcapng_format.ts";
+
+const IS_INPUT = "it is the file that is being read";
 
 /** What to write, and when to begin the next file. */
 export interface PcapngWriterOptions {
@@ -23,6 +26,8 @@ export interface PcapngWriterOptions {
   rotateSeconds: number;
   /** How many files are kept, of those that this writer made; 0: all. */
   rotateFiles: number;
+  /** The file that the packets are read from: it is never written to. */
+  input?: FileIdentity;
 }
 
 /** What surrounds the packets of every file. */
@@ -118,9 +123,10 @@ export class PcapngWriter {
   }
 
   #open(): void {
-    const { file, rotateFiles } = this.options;
+    const { file, rotateFiles, input } = this.options;
     this.#name = this.#nameOf(++this.files);
     try {
+      if (input && isInput(this.#name, input)) throw new Error(IS_INPUT);
       this.#file = Deno.openSync(this.#name, { write: true, create: true, truncate: true });
       if (rotateFiles > 0 && this.files > rotateFiles) {
         remove(this.#nameOf(this.files - rotateFiles));
@@ -228,6 +234,7 @@ function explain(error: unknown, file: string): string {
   if (error instanceof Deno.errors.NotCapable) {
     return "Deno permits no writing there: choose an ordinary file outside /dev, /proc and /sys";
   }
+  if (message === IS_INPUT) return `${message}: choose another name`;
   switch (code) {
     case "ENOSPC":
       return "no space left on device: make room, or choose another disk";

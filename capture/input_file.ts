@@ -1,0 +1,37 @@
+/**
+ * Purpose: keeps a capture from writing over the file that it reads, by whatever name.
+ */
+import { closeSync, constants, fstatSync, openSync, statSync } from "node:fs";
+import { parsePortName } from "../ffi/port_name.ts";
+
+const STDIN = 0;
+
+/** What tells a file from all others: symbolic and hard links to it have the same. */
+export interface FileIdentity {
+  dev: bigint;
+  ino: bigint;
+}
+
+/** The file that a port reads; nothing where it reads none. Needs the permission to read it. */
+export function inputOf(port: string): FileIdentity | undefined {
+  const name = port === "" ? undefined : parsePortName(port);
+  if (name?.kind !== "pcap") return undefined;
+  const found = name.file === "-"
+    ? fstatSync(STDIN, { bigint: true })
+    : statSync(name.file, { bigint: true, throwIfNoEntry: false });
+  return found && { dev: found.dev, ino: found.ino };
+}
+
+/**
+ * Whether a file that may be written is that one; it is made if it is not there. It takes no permission
+ * to read, as looking at it by its name would.
+ */
+export function isInput(file: string, input: FileIdentity): boolean {
+  const opened = openSync(file, constants.O_WRONLY | constants.O_CREAT);
+  try {
+    const { dev, ino } = fstatSync(opened, { bigint: true });
+    return dev === input.dev && ino === input.ino;
+  } finally {
+    closeSync(opened);
+  }
+}
