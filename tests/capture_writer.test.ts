@@ -12,6 +12,7 @@ import { VERDICT } from "../filter/verdict.ts";
 import { seededRandom } from "./engine_seed.ts";
 import { type LaidPacket, laidPacket, LogRing } from "./log_ring.ts";
 import { type ParsedFile, parsePcapng, u64Of } from "./pcapng_parser.ts";
+import { capinfos, execute, noMount, noTshark, Place, tshark } from "./written_files.ts";
 
 const SECOND = 1_700_000_000;
 
@@ -45,27 +46,6 @@ function logFlood({ buffer, packets }: Job): void {
     if (number % 65536 === 0) log.flush();
   }
   log.close();
-}
-
-/** A directory that is removed with all that is mounted on it. */
-class Place {
-  readonly path = Deno.makeTempDirSync({ prefix: "uspf-write-" });
-  #mounted = false;
-
-  /** Its files by name. */
-  files(): string[] {
-    return [...Deno.readDirSync(this.path)].map(({ name }) => name).sort();
-  }
-
-  mount(kibibytes: number): void {
-    execute("mount", "-t", "tmpfs", "-o", `size=${kibibytes}k`, "uspf-test", this.path);
-    this.#mounted = true;
-  }
-
-  [Symbol.dispose](): void {
-    if (this.#mounted) execute("umount", this.path);
-    Deno.removeSync(this.path, { recursive: true });
-  }
 }
 
 /** Logs of a few captures, and the packets offered to each. */
@@ -124,48 +104,9 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-function execute(program: string, ...args: string[]): string {
-  const { success, stdout, stderr } = new Deno.Command(program, { args }).outputSync();
-  const text = new TextDecoder().decode(stdout);
-  assert(success, `${program} ${args.join(" ")}: ${new TextDecoder().decode(stderr)}`);
-  return text;
-}
-
-/** Number of packets that capinfos finds; it must find no fault. */
-function capinfos(file: string): number {
-  return Number(execute("capinfos", "-M", "-c", file).match(/Number of packets: +(\d+)/)![1]);
-}
-
-/** Packets as tshark reads them: it writes them to a plain capture file with ns, which is parsed here. */
-function tshark(file: string): { ns: bigint; bytes: Uint8Array }[] {
-  const plain = `${file}.pcap`;
-  execute("tshark", "-r", file, "-F", "nsecpcap", "-w", plain);
-  const bytes = Deno.readFileSync(plain), view = new DataView(bytes.buffer);
-  Deno.removeSync(plain);
-  assertEquals(view.getUint32(0, true), 0xa1b23c4d);
-  const packets = [];
-  for (let at = 24; at < bytes.length;) {
-    const length = view.getUint32(at + 8, true);
-    const ns = BigInt(view.getUint32(at, true)) * 1_000_000_000n +
-      BigInt(view.getUint32(at + 4, true));
-    packets.push({ ns, bytes: bytes.slice(at + 16, at + 16 + length) });
-    at += 16 + length;
-  }
-  return packets;
-}
-
 function parse(file: string): ParsedFile {
   return parsePcapng(Deno.readFileSync(file));
 }
-
-const noTshark = (() => {
-  try {
-    new Deno.Command("capinfos", { args: ["-v"] }).outputSync();
-    new Deno.Command("tshark", { args: ["-v"] }).outputSync();
-  } catch {
-    return " (no tshark here)";
-  }
-})();
 
 function testWriter(name: string, fn: () => Promise<void>, why = noTshark): void {
   if ("WorkerGlobalScope" in globalThis) return;
@@ -391,8 +332,6 @@ testWriter("has a whole file at any time, with statistics", async () => {
   await writer.stop();
   assertEquals(capinfos(file), captures.offeredPackets);
 });
-
-const noMount = noTshark ?? (Deno.uid() === 0 ? undefined : " (no root, no small disk)");
 
 for (const rotateBytes of [0, 50_000]) {
   const how = rotateBytes > 0 ? ", rotating" : "";
