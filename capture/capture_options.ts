@@ -122,6 +122,7 @@ export function parseCaptureOptions(args: string[]): CaptureOptions {
     & Record<"json" | "quiet" | "help" | "version" | "promiscuous", boolean>;
   const { help, version } = flags;
   if ((help || version) && args.length > 0) return { ...parseCaptureOptions([]), help, version };
+  if (flags.write === "") throw cannotWriteTo(unknown[0] === "-" ? "-" : ""); // "--write -" are two
   refuseUnknown([], unknown);
   const number = (flag: string, low: number, high: number, whole = true) =>
     numberOption(flag.length > 1 ? `--${flag}` : `-${flag}`, flags[flag], { low, high, whole });
@@ -179,16 +180,25 @@ function writeOf(
     if (lone === undefined) return undefined;
     throw new UsageError(`Cannot use --${lone}: nothing is written: give --write FILE`);
   }
-  if (flags.write === "" || flags.write === "-") {
-    throw new UsageError(`Cannot use --write "${flags.write}": not a file: name one`);
-  }
-  return {
+  if (flags.write === "-") throw cannotWriteTo("-");
+  const options = {
     file: String(flags.write),
     all: Boolean(flags["write-all"]),
     rotateBytes: number("rotate-size", 0, 1e9, false) * 1e6,
     rotateSeconds: number("rotate-seconds", 0, 1e9, false),
     rotateFiles: number("rotate-files", 0, 1e6),
   };
+  if (options.rotateFiles > 0 && options.rotateBytes === 0 && options.rotateSeconds === 0) {
+    throw new UsageError(
+      "Cannot use --rotate-files: nothing begins a second file: " +
+        "give --rotate-size or --rotate-seconds",
+    );
+  }
+  return options;
+}
+
+function cannotWriteTo(text: string): UsageError {
+  return new UsageError(`Cannot use --write "${text}": not a file: name one`);
 }
 
 function ringSizeOf(size: number): number {
