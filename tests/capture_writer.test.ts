@@ -6,6 +6,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { CaptureError } from "../capture/background_capture.ts";
 import { CaptureState, COUNTER } from "../capture/capture_state.ts";
 import { CaptureWriter, type CaptureWriterOptions } from "../capture/capture_writer.ts";
+import { inputOf } from "../capture/input_file.ts";
 import { PacketLog } from "../capture/packet_log.ts";
 import { VERSION } from "../ffi/version.ts";
 import { VERDICT } from "../filter/verdict.ts";
@@ -395,6 +396,45 @@ for (const rotateBytes of [0, 50_000]) {
     noMount,
   );
 }
+
+testWriter("never writes over its input, by whatever name", async () => {
+  using place = new Place();
+  const input = `${place.path}/in.pcapng`, text = "what is read";
+  Deno.writeTextFileSync(input, text);
+  const names = [`${place.path}/./in.pcapng`, `${place.path}/symbolic`, `${place.path}/hard`];
+  Deno.symlinkSync("in.pcapng", names[1]);
+  Deno.linkSync(input, names[2]);
+  for (const file of [input, ...names]) {
+    const options = { ...new Captures(1).options(file), input: inputOf(`pcap:${input}`) };
+    const error = await assertRejects(() => CaptureWriter.start(options), CaptureError);
+    const why = "it is the file that is being read: choose another name";
+    assertEquals([error.message, error.expected], [`Cannot write "${file}": ${why}`, true]);
+  }
+  assertEquals(Deno.readTextFileSync(input), text);
+  const without = ["", "udp:127.0.0.1:1", `pcap:${place.path}/none`];
+  assertEquals(without.map(inputOf), [undefined, undefined, undefined]);
+}, undefined);
+
+testWriter("stops where a rotation comes to its input", async () => {
+  using place = new Place();
+  const input = `${place.path}/x_00003.pcapng`, text = "what is read", said: string[] = [];
+  Deno.writeTextFileSync(input, text);
+  const captures = new Captures(1);
+  const options = {
+    rotateBytes: 1,
+    input: inputOf(`pcap:${input}`),
+    onFailed: (message: string) => said.push(message),
+  };
+  const writer = await CaptureWriter.start(captures.options(`${place.path}/x.pcapng`, options));
+  captures.offer(0, 5, seededRandom(1));
+  captures.close();
+  await writer.stop();
+  const { packets, missed } = writer.stats();
+  assertEquals([packets, missed, Deno.readTextFileSync(input)], [2, 3, text]);
+  const why = "it is the file that is being read: choose another name; the capture goes on";
+  assertEquals(said, [`Cannot write "${input}": ${why}`]);
+  assertEquals([1, 2].map((i) => capinfos(`${place.path}/x_0000${i}.pcapng`)), [1, 1]);
+});
 
 testWriter("says why it cannot begin", async () => {
   using place = new Place();
