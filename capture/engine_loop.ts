@@ -9,7 +9,9 @@ import type { Wait } from "./pump_loop.ts";
 
 const BATCH = 1024; // released to the producer as one
 const SLICE_MS = 2;
-const PARK_MS = 40; // bounds how late a signal is seen; a tick wakes us at once
+const PARK_MS = 40; // a tick wakes us at once
+/** An event loop that is never idle looks for signals every 30 turns only: 1.2 s of parking. */
+const IDLE_EVERY_MS = 200;
 const HYBRID_SPIN_MS = 0.2, CROWDED_SPIN_MS = 0.02;
 const NAP_MS = 0.2, NAPPING_MS = 5;
 const CORES_TO_SPIN = 4; // with fewer, a spinning engine takes the core that the sender needs
@@ -32,7 +34,7 @@ export async function runEngine(
 ): Promise<void> {
   const hybridMs = navigator.hardwareConcurrency < CORES_TO_SPIN ? CROWDED_SPIN_MS : HYBRID_SPIN_MS;
   const spinMs = wait === "spin" ? Infinity : wait === "hybrid" ? hybridMs : 0;
-  let now = performance.now(), busyAt = now;
+  let now = performance.now(), busyAt = now, idleAt = now;
   while (running()) {
     const end = now + SLICE_MS;
     do {
@@ -43,6 +45,10 @@ export async function runEngine(
     if (now - busyAt > spinMs) {
       if (wait === "hybrid" && now - busyAt < NAPPING_MS) nap();
       else park(rings);
+      if (now - idleAt >= IDLE_EVERY_MS) {
+        await idle();
+        idleAt = now;
+      }
     }
     await turn();
     now = performance.now();
@@ -53,6 +59,11 @@ export async function runEngine(
 function park(rings: readonly TickRing[]): void {
   if (rings.length === 1) rings[0].park(PARK_MS);
   else nap();
+}
+
+/** Lets the event loop have nothing to do for a moment, 2 ms here. */
+function idle(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 const nobody = new Int32Array(new SharedArrayBuffer(4));
