@@ -19,6 +19,8 @@ const RETRY_NS = 1e6;
 /** Where bytes come from: an open file, or standard input. */
 export interface ByteSource {
   readSync(bytes: Uint8Array): number | null;
+  /** Whether a read would not block, after so long at most; without it none does. */
+  ready?(timeoutUs: number): boolean;
   seekSync?(offset: number, whence: Deno.SeekMode): number;
   close(): void;
 }

@@ -9,6 +9,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -177,4 +178,9 @@ int32_t uspf_rx_queues(const char *interface)
 		queues += strncmp(entry->d_name, "rx-", 3) == 0;
 	closedir(directory);
 	return queues;
+}
+
+int32_t uspf_readable(int32_t fd, int32_t timeout_us)
+{
+	return uspf_poll(fd, POLLIN, timeout_us);
 }

@@ -30,6 +30,7 @@ const SYMBOLS = {
   uspf_switches: { parameters: [], result: "f64" },
   uspf_realtime: { parameters: ["buffer"], result: "i32" },
   uspf_rx_queues: { parameters: ["buffer"], result: "i32" },
+  uspf_readable: { parameters: ["i32", "i32"], result: "i32" },
 } as const;
 
 /** The native library's calls, and `region`. */

@@ -2,9 +2,10 @@
  * Purpose: opens a file or standard input to be read, and says in one line why it cannot be.
  */
 import type { ByteSource } from "./file_window.ts";
+import { loadLibrary } from "./library.ts";
 import { PortError } from "./port_error.ts";
 
-const STDIN = "-";
+const STDIN = "-", STDIN_FD = 0;
 
 /**
  * Opens `file`, `"-"` for standard input; `again` where it must be possible to go back to its beginning.
@@ -23,8 +24,13 @@ export function openBytes(port: string, file: string, again: boolean): ByteSourc
         `standard input is a terminal: pipe a capture into it, as in "tcpdump -w - | ..."`,
       );
     }
+    const library = loadLibrary();
     // It is the process's, not the port's: it stays open.
-    return { readSync: (bytes) => Deno.stdin.readSync(bytes), close() {} };
+    return {
+      readSync: (bytes) => Deno.stdin.readSync(bytes),
+      ready: (timeoutUs) => library.uspf_readable(STDIN_FD, timeoutUs) !== 0,
+      close() {},
+    };
   }
   const opened = open(file, refuse);
   const { isDirectory, isFile } = opened.statSync();

@@ -6,8 +6,8 @@
  *                └─ buf_idx ────────────────────▶ packet, where it was read
  * ```
  * A sync that finds all slots released parses the next packets of the window into slots; once the window
- * has no whole packet left, it reads on. With a speed, packets are shown only when they are due. Of
- * standard input, reading on blocks until something comes, or the other side closes it.
+ * has no whole packet left, it reads on. With a speed, packets are shown only when they are due. Opening
+ * standard input blocks until the file's header has come; after that no sync blocks. A named pipe's may.
  */
 import { openCaptureFile } from "./capture_file.ts";
 import { type CaptureFile, MAX_RECORD_BYTES } from "./capture_record.ts";
@@ -154,7 +154,10 @@ export class PcapPort implements Port {
     let us = timeoutUs < 0 ? Infinity : timeoutUs;
     if (!this.#over) {
       const tail = this.#words[this.rx[0].at + RING.tail];
-      if (this.#speed === 0 || tail === this.#filled) return;
+      if (this.#speed === 0 || tail === this.#filled) {
+        this.#source.ready?.(us === Infinity ? -1 : us);
+        return;
+      }
       const dueMs = (this.#passedS + this.#slotS(tail)) * 1000 / this.#speed;
       us = Math.min(us, (this.#startMs + dueMs - performance.now()) * 1000);
     }
@@ -194,7 +197,9 @@ export class PcapPort implements Port {
         if (!this.#hasPackets) this.#noteFirst(head);
         return;
       }
-      if (this.#file.failure === undefined && this.#reading(() => this.#window.refill())) continue;
+      const { failure } = this.#file;
+      if (failure === undefined && this.#source.ready?.(0) === false) return;
+      if (failure === undefined && this.#reading(() => this.#window.refill())) continue;
       const state = this.#file.failure ?? this.#file.cutOff();
       if (state !== undefined) throw this.#unreadable(state);
       if (!this.#nextPass()) {
