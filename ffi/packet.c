@@ -159,6 +159,13 @@ static void lay_ring(struct uspf_port *port, int64_t offset, int64_t buffers, ui
 	ring->nr_buf_size = bytes;
 }
 
+/* What is larger the kernel would pass over, and count nowhere. */
+static void limit_to_mtu(struct uspf_ring *tx, int mtu)
+{
+	if (tx->nr_buf_size > (uint32_t)mtu + TAGGED_HEADER_BYTES)
+		tx->nr_buf_size = (uint32_t)mtu + TAGGED_HEADER_BYTES;
+}
+
 static void lay_rings(struct uspf_port *port, const struct packet_head *head, int64_t frames)
 {
 	struct uspf_ring *tx = at(port, PACKET_TX_AT), *scratch = at(port, PACKET_SCRATCH_AT);
@@ -219,7 +226,11 @@ static int make_rings(struct uspf_port *port, const struct uspf_spec *spec, cons
 		setsockopt(port->fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes));
 		result = make_tx_ring(port->fd, device->mtu, &head);
 	}
-	return result < 0 ? result : lay_region(port, &head);
+	if (result == 0)
+		result = lay_region(port, &head);
+	if (result == 0)
+		limit_to_mtu(at(port, PACKET_TX_AT), device->mtu);
+	return result;
 }
 
 /* ---- what comes in ---- */

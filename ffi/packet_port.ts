@@ -111,7 +111,8 @@ export class PacketPort extends NativePort implements Port {
       blocks.giveBack();
       blocks.show();
       // Nothing comes from an interface that is gone; only a call can tell.
-      if ((++this.#syncs & (LOOK_EVERY - 1)) === 0) return super.rxSync();
+      this.#syncs = this.#syncs + 1 & LOOK_EVERY - 1;
+      if (this.#syncs === 0) return super.rxSync();
     }
     return this.library.uspf_clock();
   }

@@ -48,7 +48,8 @@ enum uspf_info {
 	USPF_INFO_REGION_BYTES,
 	USPF_INFO_INTERFACE_OFFSET, /* of the netmap_if; -1: the kind has a layout of its own */
 	USPF_INFO_MODE,             /* enum uspf_mode */
-	USPF_INFO_EXTRA,            /* soft: index of the port in its switch; udp: receive buffer bytes */
+	USPF_INFO_EXTRA,            /* soft: index of the port in its switch; udp: receive buffer bytes;
+	                               xdp: rings that send */
 	USPF_INFO_NOT_ZEROCOPY,     /* xdp: errno of the attempt at zero-copy; 0: not tried, or had */
 	USPF_INFO_NOT_NATIVE,       /* xdp: errno of the attempt at native mode; 0: not tried, or had */
 	USPF_INFO_COUNT
@@ -110,5 +111,6 @@ USPF_API int32_t uspf_cores(uint8_t *allowed, int32_t count);
 USPF_API double uspf_switches(void);
 USPF_API int32_t uspf_realtime(int32_t *now); /* seconds and nanoseconds since 1970 */
 USPF_API int32_t uspf_rx_queues(const char *interface);
+USPF_API int32_t uspf_readable(int32_t fd, int32_t timeout_us); /* 1: a read would not block */
 
 #endif

@@ -29,6 +29,7 @@
 #define FILL 16384                       /* a power of two that takes all frames */
 #define FRAME_BYTES 2048
 #define FRAME_HEADROOM 256 /* XDP_PACKET_HEADROOM */
+#define TAGGED_HEADER_BYTES 18 /* Ethernet, with one VLAN tag */
 #define RINGS_OFFSET 4096
 #define RING_BLOCK 20480
 #define SPARE_BYTES 4096 /* hot loops look a little beyond a packet's end */

@@ -112,8 +112,10 @@ static int open_promiscuous(int ifindex)
 	if (fd < 0)
 		return -errno;
 	if (setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &membership, sizeof(membership)) < 0) {
+		int result = -errno;
+
 		close(fd);
-		return -errno;
+		return result;
 	}
 	return fd;
 }
@@ -335,6 +337,26 @@ static int lay_region(struct uspf_port *port)
 	return 0;
 }
 
+/* What is larger the kernel would take, and the driver drop; returns how many rings really send. */
+static int limit_to_mtu(struct xdp *xdp, const char *interface)
+{
+	struct ifreq request = { 0 };
+	int rings = 0, known;
+
+	memcpy(request.ifr_name, interface, strnlen(interface, IFNAMSIZ - 1));
+	known = ioctl(xdp->queue[0].fd, SIOCGIFMTU, &request) == 0;
+	for (uint32_t i = 0; i < xdp->queue_count; i++) {
+		struct uspf_ring *ring = xdp->queue[i].tx_ring;
+
+		if (ring == NULL)
+			continue;
+		rings++;
+		if (known && ring->nr_buf_size > (uint32_t)request.ifr_mtu + TAGGED_HEADER_BYTES)
+			ring->nr_buf_size = (uint32_t)request.ifr_mtu + TAGGED_HEADER_BYTES;
+	}
+	return rings;
+}
+
 /* ---- open, close ---- */
 
 static void unmap(struct kernel_ring *ring)
@@ -420,6 +442,8 @@ int xdp_open(struct uspf_port *port, const struct uspf_spec *spec, double info[]
 	}
 	if (result < 0)
 		xdp_close(port);
+	else
+		info[USPF_INFO_EXTRA] = limit_to_mtu(xdp, spec->text[0]);
 	return result;
 }
 

@@ -19,7 +19,6 @@ import {
   type PortInfo,
   type PortOptions,
   RX,
-  TX,
   XDP_MODES,
   type XdpMode,
 } from "./port.ts";
@@ -59,7 +58,8 @@ export class XdpPort extends NativePort implements Port {
     const words = new Int32Array(info.region);
     const rings = ringsOfInterface(words, info.interfaceOffset, { strideBytes: FRAME_BYTES });
     this.rx = rings.rx;
-    this.tx = (directions & TX) !== 0 ? rings.tx : [];
+    // Where no queue sends, the first one is there for `scratch` alone.
+    this.tx = rings.tx.slice(0, info.extra);
     this.scratch = rings.tx[0];
   }
 

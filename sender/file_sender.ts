@@ -13,6 +13,7 @@ import { packetsReady, type Port, RX, TX } from "../ffi/port.ts";
 import { Pacer } from "./pacer.ts";
 import type { SendStats } from "./packet_sender.ts";
 
+const ETHERNET_BYTES = 14;
 const FLUSH_NS = 1e9;
 const MAX_WAIT_US = 20_000;
 
@@ -39,10 +40,9 @@ export class FileSender {
   #endNs = 0;
   #placed = 0;
   #bytes = 0;
-  #oversized = 0;
+  #unsendable = 0;
   #ringFull = 0;
   #syncs = 0;
-  #turn = 0;
 
   /** Nothing is sent yet. */
   constructor({ rateHz = 0, count = 0, burst = 256, ...rest }: FileSenderOptions) {
@@ -92,7 +92,7 @@ export class FileSender {
       pps: elapsedNs > 0 ? sent / elapsedNs * 1e9 : 0,
       ringFull: this.#ringFull,
       slipped: this.#pacer.slippedPackets,
-      oversized: this.#oversized,
+      unsendable: this.#unsendable,
       syncs: this.#syncs,
     };
   }
@@ -115,9 +115,7 @@ export class FileSender {
   }
 
   #place(wanted: number): void {
-    const rings = this.#options.port.tx;
-    this.#turn = this.#turn + 1 < rings.length ? this.#turn + 1 : 0;
-    const to = rings[this.#turn];
+    const [to] = this.#options.port.tx; // one ring: several would change the order
     let placed = 0;
     for (let i = 0; i < wanted; i++) {
       if (slotsReady(to) === 0) {
@@ -132,14 +130,14 @@ export class FileSender {
     this.#placed += placed;
   }
 
-  /** Copies the next packet of the file into the next free slot; `false` where it is too large. */
+  /** Copies the next packet of the file into the next free slot; `false` where the port cannot carry it. */
   #copy(to: Ring): boolean {
     const from = this.#from;
     const source = from.slotsAt + from.words[from.at + RING.head] * SLOT_WORDS;
     const target = to.slotsAt + to.words[to.at + RING.head] * SLOT_WORDS;
     const length = from.words[source + 1] & 0xffff;
-    if (length > to.bufferBytes) {
-      this.#oversized++;
+    if (length > to.bufferBytes || length < ETHERNET_BYTES) {
+      this.#unsendable++;
       return false;
     }
     const read = from.words, write = to.words, words = length + 3 >> 2;

@@ -59,7 +59,9 @@ function report(stats: SendStats, json: boolean, rateHz: number): void {
   console.log(
     `syncs ${stats.syncs}, ring full ${stats.ringFull} times` +
       (rateHz > 0 ? `, ${stats.slipped} packets behind schedule given up` : "") +
-      (stats.oversized > 0 ? `, ${stats.oversized} packets too large for the port not sent` : ""),
+      (stats.unsendable > 0
+        ? `, ${stats.unsendable} packets not sent: too large or too small`
+        : ""),
   );
 }
 

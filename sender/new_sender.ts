@@ -25,8 +25,13 @@ function newFileSender(options: SendOptions): { port: Port; sender: Sender } {
   const { file, speed, loop, rateHz } = options;
   // At a rate of one's own the recorded times do not matter.
   const source = openPort(`pcap:${file}`, RX, { speed: rateHz > 0 ? 0 : speed, loop });
-  const port = openPort(options.port, TX, options.portOptions);
-  return { port, sender: new FileSender({ ...options, source, port }) };
+  try {
+    const port = openPort(options.port, TX, options.portOptions);
+    return { port, sender: new FileSender({ ...options, source, port }) };
+  } catch (error) {
+    source.close();
+    throw error;
+  }
 }
 
 function newPacketSender(

@@ -55,8 +55,8 @@ export interface SendStats {
   ringFull: number;
   /** Packets given up because the schedule could not be kept. */
   slipped: number;
-  /** Packets of a file that are larger than a buffer of the port: not sent. */
-  oversized: number;
+  /** Packets of a file that the port cannot carry: too large, or shorter than an Ethernet header. */
+  unsendable: number;
   /** Syncs of the port. */
   syncs: number;
 }
@@ -138,7 +138,7 @@ export class PacketSender {
       pps: elapsedNs > 0 ? sent / elapsedNs * 1e9 : 0,
       ringFull: this.#ringFull,
       slipped: this.#pacer.slippedPackets,
-      oversized: 0,
+      unsendable: 0,
       syncs: this.#syncs,
     };
   }

@@ -90,6 +90,12 @@ const STRINGS = [
   "xdp-mode",
 ];
 
+/** "--file -" as "--file=-": a dash alone would be taken for an argument of its own. */
+function joinDash(args: string[]): string[] {
+  const at = args.indexOf("--file");
+  return at >= 0 && args[at + 1] === "-" ? args.toSpliced(at, 2, "--file=-") : args;
+}
+
 /**
  * Parses and checks the arguments.
  *
@@ -97,7 +103,7 @@ const STRINGS = [
  */
 export function parseSendOptions(args: string[]): SendOptions {
   const unknown: string[] = [];
-  const flags = parseArgs(args, {
+  const flags = parseArgs(joinDash(args), {
     string: STRINGS,
     boolean: ["json", "help", "version"],
     default: {

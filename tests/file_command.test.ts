@@ -39,7 +39,7 @@ for (const port of ["packet:l0", "xdp:l0"]) {
     const dump = await Dump.start(testbed, "right");
     const sent = finalOf(await send(testbed, ["-i", port, "--file", file.path]));
     const seen = await dump.stop();
-    assertEquals([sent.sent, sent.bytes, sent.oversized, sent.slipped], [COUNT, BYTES, 0, 0]);
+    assertEquals([sent.sent, sent.bytes, sent.unsendable, sent.slipped], [COUNT, BYTES, 0, 0]);
     assertSame(seen, EXPECTED);
     assertTimes(seen, 1);
   });

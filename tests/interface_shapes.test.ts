@@ -87,10 +87,10 @@ for (const [port, most] of [["packet:l0", 9014], ["xdp:l0", 2048]] as const) {
       const packets = jumboPackets(await macOf(testbed, "right"));
       using file = TemporaryFile.of(packets.map((bytes, i) => ({ bytes, atNs: i * 1000 })));
       const dump = await Dump.start(testbed, "right");
-      const { sent, oversized } = finalOf(await send(testbed, ["-i", port, "--file", file.path]));
+      const { sent, unsendable } = finalOf(await send(testbed, ["-i", port, "--file", file.path]));
       const fit = packets.filter(({ length }) => length <= most);
       assertEquals((await dump.stop()).map(({ bytes }) => bytes), fit);
-      assertEquals([sent, oversized], [fit.length, packets.length - fit.length]);
+      assertEquals([sent, unsendable], [fit.length, packets.length - fit.length]);
     },
   );
 }
