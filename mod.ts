@@ -56,6 +56,7 @@ export {
   type CaptureWriterOptions,
   type WriteStats,
 } from "./capture/capture_writer.ts";
+export { type FileIdentity, inputOf } from "./capture/input_file.ts";
 export { type LogOrders } from "./capture/write_worker.ts";
 export { type InterfaceInfo } from "./capture/pcapng_format.ts";
 export { type Distribution, Histogram } from "./capture/histogram.ts";

@@ -16,13 +16,14 @@ import { parsePortName } from "../ffi/port_name.ts";
 import type { PacketFilterOptions } from "../filter/packet_filter.ts";
 import { CaptureState } from "./capture_state.ts";
 import type { Wait } from "./pump_loop.ts";
+import { TICK_BYTES } from "./tick_decoder.ts";
 import type { WorkerNews, WorkerOrders } from "./worker.ts";
 
 /** What to capture, and how. */
 export interface BackgroundCaptureOptions {
   /** The port's name. */
   port: string;
-  /** How to open it. */
+  /** How to open it; of an xdp port only what the filter can want is taken, unless `wanted` says otherwise. */
   portOptions?: PortOptions;
   /** Which packets to keep; by default all that carry a tick. */
   filter?: PacketFilterOptions;
@@ -38,6 +39,8 @@ export interface BackgroundCaptureOptions {
   log?: SharedArrayBuffer;
   /** Whether all packets go there, or only the accepted ones, as by default. */
   logAll?: boolean;
+  /** Whether to wait for `go` before the first packet is taken. */
+  hold?: boolean;
 }
 
 /** A capture thread could not start, or died; the message says why. */
@@ -98,6 +101,7 @@ export class BackgroundCapture {
    * Starts the thread; resolves once its port is open and its loop is warm. The thread has permissions
    * of its own: the native library, and reading this program.
    *
+   * @throws {TypeError} for a name that is no port's.
    * @throws {CaptureError} where it cannot start.
    */
   static async start(options: BackgroundCaptureOptions): Promise<BackgroundCapture> {
@@ -127,6 +131,14 @@ export class BackgroundCapture {
     return new BackgroundCapture(options, state, ended.promise, await ready.promise);
   }
 
+  /** Begins, if it was started with `hold`; resolves when every packet counts, as received or as lost. */
+  async go(): Promise<void> {
+    this.state.go();
+    while (!this.state.begun && !this.state.finished) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  }
+
   /** Ends the capture: the rings are drained and the port is closed when it resolves. */
   stop(): Promise<void> {
     this.state.stop();
@@ -143,11 +155,23 @@ export function workerPermissions(file?: string): Deno.PermissionOptionsObject {
 }
 
 function newWorker(port: string): Worker {
-  return new Worker(import.meta.resolve("./worker.ts"), {
-    type: "module",
-    name: "capture",
-    deno: { permissions: workerPermissions(fileOf(port)) },
-  });
+  const file = fileOf(port);
+  try {
+    return new Worker(import.meta.resolve("./worker.ts"), {
+      type: "module",
+      name: "capture",
+      deno: { permissions: workerPermissions(file) },
+    });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotCapable)) throw error;
+    throw new CaptureError(
+      `Cannot open "${port}": reading the program${
+        file === undefined ? "" : " and the file"
+      }, or ` +
+        `the native library, was not allowed: run with -P=capture`,
+      true,
+    );
+  }
 }
 
 /** The file that a port reads. */
@@ -157,13 +181,14 @@ function fileOf(port: string): string | undefined {
 }
 
 function ordersOf(options: BackgroundCaptureOptions, state: CaptureState): WorkerOrders {
-  const { filter = {}, burst = 256, wait = "hybrid", ticks, portOptions = {} } = options;
+  const { filter = {}, burst = 256, wait = "hybrid", ticks, portOptions } = options;
+  const wanted = { ...filter, payloadBytes: filter.payloadBytes ?? TICK_BYTES };
   return {
     ...options,
     filter,
     burst,
     wait,
-    portOptions,
+    portOptions: { wanted, ...portOptions },
     ticks: ticks.buffer,
     state: state.buffer,
   };

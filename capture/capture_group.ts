@@ -15,7 +15,10 @@ import type { PacketLog } from "./packet_log.ts";
 const PIPE_LIMIT_MS = 500;
 
 /** What the threads of a group have in common. */
-export type CommonOptions = Omit<BackgroundCaptureOptions, "port" | "core" | "ticks" | "log">;
+export type CommonOptions = Omit<
+  BackgroundCaptureOptions,
+  "port" | "core" | "ticks" | "log" | "hold"
+>;
 
 /** What a thread of a group has to itself. */
 export interface GroupMember {
@@ -39,8 +42,9 @@ export class CaptureGroup {
   }
 
   /**
-   * Starts the threads one after the other; resolves once all are ready. Where one cannot start, those
-   * before it are stopped. The first member of a fanout group tells the others which it is.
+   * Starts the threads one after the other; resolves once all are ready, and wait for `go`: none takes
+   * packets while another is not there, or nobody takes the ticks. Where one cannot start, those before it
+   * are stopped. The first member of a fanout group tells the others which it is.
    *
    * @throws {CaptureError} where one cannot start.
    */
@@ -63,6 +67,7 @@ export class CaptureGroup {
           core,
           ticks,
           log: log?.buffer,
+          hold: true,
         };
         captures.push(await BackgroundCapture.start(options));
         rings.push(ticks);
@@ -72,6 +77,11 @@ export class CaptureGroup {
       throw error;
     }
     return new CaptureGroup(captures, rings);
+  }
+
+  /** Lets all begin; resolves when every packet counts. */
+  async go(): Promise<void> {
+    await Promise.all(this.captures.map((capture) => capture.go()));
   }
 
   /** Resolves when all threads have ended; rejects with the error of the first that dies. */

@@ -37,7 +37,7 @@ Usage: deno task capture [-i PORT] [options]
   --wait HOW        without packets: spin, poll or hybrid          (hybrid)
   --ring-size N     ticks in the ring to the engine, a power of two (65536)
   --rings HOW       one capture thread, core and tick ring a receive queue of the interface,
-                    or of packet: a fanout member: all, or so many (one thread for all queues)
+                    or of packet: a fanout member: all, or the first N (one thread for all)
   --xdp-mode MODE   xdp: auto, zerocopy, native, generic           (auto)
   --promiscuous     xdp, packet: take packets to other machines, too
   --speed FACTOR    pcap: 1 at the recorded times, 2 twice as fast, 0 as fast as it goes (0)

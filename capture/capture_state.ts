@@ -5,7 +5,7 @@
  * ```text
  *  byte 0         64          64 + 8 × COUNTERS
  *  │ control      │ counters  │ service time histogram │
- *    stop, finished f64 each    f64 each, in TSC ticks a packet
+ *    stop, …        f64 each    f64 each, in TSC ticks a packet
  * ```
  * Counters are written once a burst, by the capture thread alone; read live they may be a burst apart.
  */
@@ -13,7 +13,8 @@ import { MALFORMED, REJECTED, VERDICT, VERDICTS } from "../filter/verdict.ts";
 import { Histogram, HISTOGRAM_LENGTH } from "./histogram.ts";
 
 const CONTROL_BYTES = 64;
-const STOP = 0, FINISHED = 1;
+const STOP = 0, FINISHED = 1, GO = 2, BEGUN = 3;
+const HOLD_MS = 20;
 
 /** Indices of the counters; the verdicts stand before them. */
 export const COUNTER = {
@@ -108,6 +109,27 @@ export class CaptureState {
   /** Whether the capture thread shall end. */
   get stopping(): boolean {
     return Atomics.load(this.#control, STOP) !== 0;
+  }
+
+  /** Lets a capture thread that is held begin. */
+  go(): void {
+    Atomics.store(this.#control, GO, 1);
+    Atomics.notify(this.#control, GO);
+  }
+
+  /** The capture thread: sleeps until `go`, or `stop`. */
+  hold(): void {
+    while (!this.stopping && Atomics.wait(this.#control, GO, 0, HOLD_MS) === "timed-out");
+  }
+
+  /** Says that from now on every packet counts, as received or as lost. */
+  begin(): void {
+    Atomics.store(this.#control, BEGUN, 1);
+  }
+
+  /** Whether every packet counts by now. */
+  get begun(): boolean {
+    return Atomics.load(this.#control, BEGUN) !== 0;
   }
 
   /** Says that the capture thread pumps no more, whether told to stop, at the end of a file, or dying. */

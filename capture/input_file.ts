@@ -8,7 +8,9 @@ const STDIN = 0;
 
 /** What tells a file from all others: symbolic and hard links to it have the same. */
 export interface FileIdentity {
+  /** The device that it lies on. */
   dev: bigint;
+  /** Its number there. */
   ino: bigint;
 }
 

@@ -16,12 +16,13 @@ import { drainEngine, runEngine } from "./engine_loop.ts";
 import { giveUpPermissions, giveUpWriting } from "../ffi/give_up_permissions.ts";
 import { inputOf } from "./input_file.ts";
 import { PacketLog } from "./packet_log.ts";
-import { receivePorts } from "./receive_ports.ts";
+import { queuesLeftOut, receivePorts } from "./receive_ports.ts";
 import { Reporter } from "./reporter.ts";
 import { StopRequest } from "./stop_request.ts";
 
 const INTERVAL_MS = 1000;
 const MOST_DEMOS = 50; // at the same time
+const CHUNKS = 64, LEAST_CHUNKS = 8; // of the packet logs, 1 MiB each, divided among the threads
 
 async function main(): Promise<number> {
   const options = parseCaptureOptions(Deno.args);
@@ -41,9 +42,13 @@ async function main(): Promise<number> {
   const sender = options.port === "" ? await startSender(group) : undefined;
   const { engineCore } = options;
   if (engineCore !== undefined) pinToCore(engineCore); // the threads would have inherited it
+  const leftOut = options.rings === undefined
+    ? 0
+    : queuesLeftOut(options.port, group.captures.length);
   await giveUpPermissions();
-  announce(options, group, sender);
   const engine = new TradingEngine(group.rings, (market) => new MeanReversion(market));
+  await group.go();
+  announce(options, group, sender, leftOut);
   const reporter = new Reporter({
     ...options,
     group,
@@ -92,10 +97,11 @@ function membersOf(options: CaptureOptions, port: string): GroupMember[] {
   if (core !== undefined) checkCore(core);
   const first = core === undefined ? free.length - 1 : Math.max(0, free.indexOf(core));
   const ports = rings === undefined ? [port] : receivePorts(port, rings);
+  const chunks = Math.max(LEAST_CHUNKS, Math.floor(CHUNKS / ports.length));
   return ports.map((name, i) => ({
     port: name,
     core: i === 0 && core !== undefined ? core : free[(first + i) % free.length],
-    log: write && PacketLog.create({ interfaceId: i }),
+    log: write && PacketLog.create({ interfaceId: i, chunks }),
   }));
 }
 
@@ -132,6 +138,7 @@ function announce(
   options: CaptureOptions,
   { captures }: CaptureGroup,
   sender: DemoSender | undefined,
+  leftOut: number,
 ): void {
   const [{ code, mode, port }] = captures;
   if (options.printCode) console.log(code);
@@ -149,6 +156,7 @@ function announce(
     ? `capture thread on core ${cores}`
     : `${captures.length} capture threads on cores ${cores}`;
   console.log(`capturing from ${from}${until}; ${threads}`);
+  if (leftOut > 0) console.log(`${leftOut} receive queues are left out: --rings all takes them`);
 }
 
 /** The sender first: what it sent is then captured. */

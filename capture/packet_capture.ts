@@ -66,6 +66,8 @@ export class PacketCapture {
   readonly #byRing = new Map<Ring, Loops>();
   readonly #byShape = new Map<string, Loops>();
   #ended: number;
+  #lostBefore = 0;
+  #starvedBefore = 0;
 
   /**
    * Makes a pump; nothing is compiled or synced yet.
@@ -132,6 +134,17 @@ export class PacketCapture {
     return received;
   }
 
+  /**
+   * To be called before the first pump, where that is long after the port was opened: what it has lost until
+   * now does not count, and what time it is, is asked anew.
+   */
+  begin(): void {
+    this.#lostBefore = this.port.lost() ?? 0;
+    this.#starvedBefore = this.port.starved() ?? 0;
+    this.housekeep();
+    this.resume();
+  }
+
   /** To be called after a pause that is not service, such as waiting for packets. */
   resume(): void {
     this.#ended = this.port.clock();
@@ -139,8 +152,9 @@ export class PacketCapture {
 
   /** What is not done for every burst, but some ten times a second: reads what the port itself lost, flushes the log. */
   housekeep(): void {
-    this.state.counters[COUNTER.lost] = this.port.lost() ?? -1;
-    this.state.counters[COUNTER.starved] = this.port.starved() ?? -1;
+    const lost = this.port.lost(), starved = this.port.starved(), { counters } = this.state;
+    counters[COUNTER.lost] = lost === null ? -1 : lost - this.#lostBefore;
+    counters[COUNTER.starved] = starved === null ? -1 : starved - this.#starvedBefore;
     this.#log?.to.flush();
     this.#log?.clock.set();
   }
@@ -155,14 +169,16 @@ export class PacketCapture {
    * with synthetic packets. Counts nothing. See `warm_up.ts`.
    */
   warmUp(packets?: number): void {
-    for (const ring of this.port.rx) {
-      if (this.#log !== undefined) warmUpLog(this.#log.to, ring, this.port.scratch, packets);
-      const { deliver, discard } = this.#loopsFor(ring);
-      for (const loop of [deliver, discard]) {
-        warmUp({ filter: this.filter, ring, scratch: this.port.scratch, run: loop.run, packets });
+    const { filter, port: { rx, scratch } } = this, warm = new Set<Loops>();
+    for (const ring of rx) {
+      if (this.#log !== undefined) warmUpLog(this.#log.to, ring, scratch, packets);
+      const loops = this.#loopsFor(ring);
+      if (warm.has(loops)) continue;
+      warm.add(loops);
+      for (const { run } of [loops.deliver, loops.discard]) {
+        warmUp({ filter, ring, scratch, run, packets });
       }
     }
-    const { filter } = this;
     warmPump(filter, (port, ticks) => new PacketCapture({ port, filter, ticks }));
   }
 

@@ -23,13 +23,27 @@ const REPORT_S = 0.1;
 const DRAIN_S = 0.05;
 const BLOCKED_NS = 20_000;
 
-/** Runs until `state.stop()`, or until the port has ended; then drains what is in the rings, for 50 ms at most. */
+/**
+ * Runs until `state.stop()`, or until the port has ended; then drains what is in the rings, for 50 ms at
+ * most. What the port has lost is read at the end in any case.
+ *
+ * @throws {PortError} where the port fails.
+ */
 export function pumpUntilStopped(capture: PacketCapture, state: CaptureState, wait: Wait): void {
+  capture.begin();
+  state.begin();
+  try {
+    pump(capture, state, wait);
+  } finally {
+    report(capture, state);
+  }
+}
+
+function pump(capture: PacketCapture, state: CaptureState, wait: Wait): void {
   const hz = tscHz(), reportTicks = REPORT_S * hz | 0;
   const spinTicks = wait === "hybrid" ? HYBRID_SPIN_S * hz | 0 : 0;
   const { port } = capture;
   let busyAt = port.clock(), reportedAt = busyAt, now = busyAt;
-  capture.resume();
   while (!state.stopping) {
     const received = capture.pump();
     now = port.clock();
@@ -51,7 +65,6 @@ export function pumpUntilStopped(capture: PacketCapture, state: CaptureState, wa
   }
   const began = port.clock(), drainTicks = DRAIN_S * hz;
   while (capture.pump() > 0 && ticksBetween(began, port.clock()) < drainTicks);
-  report(capture, state);
 }
 
 /** Its packets wait for room in the tick ring, or for the writer of a file. */

@@ -37,6 +37,12 @@ export function receivePorts(text: string, rings: "all" | number): string[] {
   return name.kind === "packet" ? Array(count).fill(text) : queues.slice(0, count);
 }
 
+/** How many receive queues of its interface a capture leaves out that opens `ports` ports. */
+export function queuesLeftOut(text: string, ports: number): number {
+  const name = parsePortName(text);
+  return name.kind === "packet" ? 0 : queuesOf(name).length - ports;
+}
+
 /** A port's name for each receive queue. */
 function queuesOf(name: PortName): string[] {
   const numbered = (prefix: string, count: number, rest = "") =>

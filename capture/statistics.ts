@@ -32,7 +32,7 @@ export interface Statistics extends
   ring: { occupancyMean: number; occupancyMax: number };
   burst: { mean: number; max: number };
   serviceNs: { mean: number; p50: number; p99: number; p999: number; max: number };
-  /** CPU time of the capture thread. */
+  /** CPU time of the capture threads. */
   cpuNs: number;
   engine: EngineStats;
   /** What each capture thread contributed; without `--rings` there is one. */

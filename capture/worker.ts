@@ -25,6 +25,8 @@ export interface WorkerOrders {
   core?: number;
   ticks: SharedArrayBuffer;
   state: SharedArrayBuffer;
+  /** Whether to begin only when the state says so. */
+  hold?: boolean;
   /** Memory of a PacketLog. */
   log?: SharedArrayBuffer;
   logAll?: boolean;
@@ -46,13 +48,14 @@ export type WorkerNews =
 
 function work(orders: WorkerOrders, tell: (news: WorkerNews) => void): void {
   if (orders.core !== undefined) pinToCore(orders.core);
+  const state = new CaptureState(orders.state), ticks = TickRing.attach(orders.ticks);
+  const log = orders.log && PacketLog.attach(orders.log);
   const port = openPort(orders.port, RX, orders.portOptions);
-  const log = orders.log && PacketLog.attach(orders.log), state = new CaptureState(orders.state);
   try {
     const capture = new PacketCapture({
       port,
       filter: new PacketFilter(orders.filter),
-      ticks: TickRing.attach(orders.ticks),
+      ticks,
       burst: orders.burst,
       state,
       log,
@@ -63,6 +66,7 @@ function work(orders: WorkerOrders, tell: (news: WorkerNews) => void): void {
     const fanout = port instanceof PacketPort ? port.fanout : undefined;
     const { mode, source } = port;
     tell({ type: "ready", mode, source, core: currentCore(), code, fanout });
+    if (orders.hold) state.hold();
     pumpUntilStopped(capture, state, orders.wait);
   } finally {
     log?.close();
