@@ -1,7 +1,8 @@
 /**
- * Purpose: keeps a capture from writing over the file that it reads, by whatever name.
+ * Purpose: keeps a capture from writing over the file that it reads, by whatever name, and into a pipe.
  */
 import { closeSync, constants, fstatSync, openSync, statSync } from "node:fs";
+import { CaptureError } from "./background_capture.ts";
 import { parsePortName } from "../ffi/port_name.ts";
 
 const STDIN = 0;
@@ -22,6 +23,17 @@ export function inputOf(port: string): FileIdentity | undefined {
     ? fstatSync(STDIN, { bigint: true })
     : statSync(name.file, { bigint: true, throwIfNoEntry: false });
   return found && { dev: found.dev, ino: found.ino };
+}
+
+/**
+ * Refuses what is there and is no file: opening a pipe would wait for its reader, and hear no signal.
+ *
+ * @throws {CaptureError} for a pipe, a socket or a device.
+ */
+export function checkOutput(file: string): void {
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (found === undefined || found.isFile() || found.isDirectory()) return;
+  throw new CaptureError(`Cannot write "${file}": it is no regular file: name one`, true);
 }
 
 /**

@@ -14,7 +14,7 @@ import { DebugLog } from "./debug_log.ts";
 import { type DemoSender, startDemoSender } from "./demo_sender.ts";
 import { drainEngine, runEngine } from "./engine_loop.ts";
 import { giveUpPermissions, giveUpWriting } from "../ffi/give_up_permissions.ts";
-import { inputOf } from "./input_file.ts";
+import { checkOutput, inputOf } from "./input_file.ts";
 import { PacketLog } from "./packet_log.ts";
 import { queuesLeftOut, receivePorts } from "./receive_ports.ts";
 import { Reporter } from "./reporter.ts";
@@ -31,6 +31,7 @@ async function main(): Promise<number> {
     return 0;
   }
   if (options.write === undefined) await giveUpWriting();
+  else checkOutput(options.write.file);
   const stop = new StopRequest(options.seconds);
   const debug = Deno.env.get("USPF_DEBUG") === "1";
   const nsPerTick = 1e9 / tscHz();

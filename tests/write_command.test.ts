@@ -386,3 +386,18 @@ Deno.test("capture --write of a port without packets is a valid empty file", asy
   assertEquals(parsePcapng(Deno.readFileSync(file)).types, [0x0a0d0d0a, 1, 5]);
   if (noTshark === undefined) execute("tshark", "-r", file);
 });
+
+Deno.test("capture --write refuses a named pipe, which it would wait for without hearing a signal", async () => {
+  const directory = await Deno.makeTempDir(), pipe = `${directory}/pipe`;
+  try {
+    await new Deno.Command("mkfifo", { args: [pipe] }).output();
+    const { code, stdout, stderr } = await run("capture", ["-r", "1", "--write", pipe]);
+    assertEquals([code, stdout, stderr], [
+      1,
+      "",
+      `Cannot write "${pipe}": it is no regular file: name one\n`,
+    ]);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
