@@ -31,7 +31,7 @@ export function inputOf(port: string): FileIdentity | undefined {
  * @throws {CaptureError} for a pipe, a socket or a device.
  */
 export function checkOutput(file: string): void {
-  const found = statSync(file, { throwIfNoEntry: false });
+  const found = lookAt(file);
   if (found === undefined || found.isFile() || found.isDirectory()) return;
   throw new CaptureError(`Cannot write "${file}": it is no regular file: name one`, true);
 }
@@ -47,5 +47,14 @@ export function isInput(file: string, input: FileIdentity): boolean {
     return dev === input.dev && ino === input.ino;
   } finally {
     closeSync(opened);
+  }
+}
+
+/** What may not be looked at is refused, and explained, where it is opened. */
+function lookAt(file: string): ReturnType<typeof statSync> {
+  try {
+    return statSync(file, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
   }
 }
