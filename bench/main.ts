@@ -1,22 +1,73 @@
 /**
- * Purpose: `deno task bench [name] [arguments]`: runs one bench, or all of them one after the other.
+ * Purpose: `deno task bench [NAME …] [--json FILE]`: runs the benches of this folder, each in a process of its
+ * own, with their ways in turn, and judges their targets. (`deno bench -P=bench` runs the same with Deno's own
+ * runner.)
  */
-const here = new URL(".", import.meta.url);
-const [wanted, ...rest] = Deno.args;
-const names = [...Deno.readDirSync(here)].map(({ name }) => name)
-  .filter((name) => name.endsWith(".bench.ts")).map((name) => name.slice(0, -".bench.ts".length))
-  .sort();
+import { parseArgs } from "@std/cli";
+import { Child } from "./harness/child.ts";
+import { allMet, asTask, type ComparisonResult, runComparisons } from "./harness/compare.ts";
+import { describeMachine, machineLine } from "./harness/machine.ts";
+import { resultOf, writeResult } from "./harness/result.ts";
 
-if (wanted !== undefined && !names.includes(wanted)) {
-  console.error(`Cannot run bench "${wanted}": no such bench: choose one of ${names.join(", ")}`);
-  Deno.exit(2);
+const TIMEOUT_MS = 20 * 60_000;
+const HELP = `deno task bench [NAME …] [--json FILE]
+
+Compares pieces of uspf with their yardsticks, in turn, and exits 1 if a target is missed.
+
+  NAME          which: ${names().join(", ")}; all by default
+  --json FILE   also write the results to FILE
+  --help        show this`;
+
+/** Benches of this folder. */
+function names(): string[] {
+  return [...Deno.readDirSync(new URL(".", import.meta.url))].map(({ name }) => name)
+    .filter((name) => name.endsWith(".bench.ts")).map((name) => name.slice(0, -".bench.ts".length))
+    .sort();
 }
-let failed = 0;
-for (const name of wanted === undefined ? names : [wanted]) {
-  if (wanted === undefined) console.log(`\n== ${name}`);
-  const { code } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-q", "-P=bench", new URL(`${name}.bench.ts`, here).pathname, ...rest],
-  }).spawn().status;
-  if (code !== 0) failed++;
+
+async function main(): Promise<number> {
+  const unknown: string[] = [];
+  const { _: words, json, help } = parseArgs(Deno.args, {
+    boolean: ["help"],
+    string: ["json"],
+    unknown: (word: string) => !word.startsWith("-") || !unknown.push(word),
+  }) as unknown as { _: (string | number)[]; json?: string; help: boolean };
+  if (help) {
+    console.log(HELP);
+    return 0;
+  }
+  const wanted = words.map(String);
+  const strange = unknown[0] ?? wanted.find((name) => !names().includes(name));
+  if (strange !== undefined) {
+    console.error(`Cannot run bench "${strange}": no such bench or option: see --help`);
+    return 2;
+  }
+  console.log(machineLine(describeMachine()));
+  const results: Record<string, ComparisonResult[]> = {};
+  for (const name of wanted.length > 0 ? wanted : names()) results[name] = await runOne(name);
+  if (json !== undefined) {
+    const command = ["bench", ...wanted].join(" ");
+    writeResult(json, resultOf("bench", command, results));
+  }
+  return Object.values(results).every(allMet) ? 0 : 1;
 }
-Deno.exit(failed);
+
+/** In a process of its own: what one bench does to V8's code shall not reach the next. */
+async function runOne(name: string): Promise<ComparisonResult[]> {
+  console.log(`\n== ${name}`);
+  const child = new Child(import.meta.filename!, ["--one", name], { timeoutMs: TIMEOUT_MS });
+  const output = await child.output((line) => console.log(line));
+  return JSON.parse(output.trimEnd().split("\n").at(-1)!);
+}
+
+async function one(name: string): Promise<void> {
+  asTask();
+  await import(`./${name}.bench.ts`);
+  const results = await runComparisons((line) => console.log(line));
+  console.log(JSON.stringify(results));
+}
+
+if (Deno.args[0] === "--one") {
+  await one(Deno.args[1]);
+  Deno.exit(0);
+} else Deno.exit(await main());

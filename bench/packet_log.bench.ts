@@ -16,7 +16,7 @@ import { PacketLog } from "../capture/packet_log.ts";
 import { PacketLogReader } from "../capture/packet_log_reader.ts";
 import { blocksWithin } from "../capture/pcapng_format.ts";
 import { FakePort } from "../ffi/fake_port.ts";
-import { loadYardstick } from "./yardstick.ts";
+import { loadYardstick } from "./harness/yardstick.ts";
 
 const BURST = 256, ROUNDS = 15, BUFFER_BYTES = 2048;
 const CHUNKS = 64, CHUNK_BYTES = 2 ** 20, SLACK = 4096;

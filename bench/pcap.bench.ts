@@ -18,7 +18,7 @@ import { openPort } from "../ffi/open_port.ts";
 import { RX } from "../ffi/port.ts";
 import { PacketFilter } from "../filter/packet_filter.ts";
 import { PacketTemplate } from "../sender/packet_template.ts";
-import { loadYardstick } from "./yardstick.ts";
+import { loadYardstick } from "./harness/yardstick.ts";
 
 const ROUNDS = 7, TARGET_MPPS = 15, CAPACITY = 16384, RSS_LIMIT_MB = 16, PORT = 5001;
 const CHUNK_BYTES = 256 * 1024; // as the port's

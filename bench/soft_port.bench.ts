@@ -25,7 +25,7 @@ import { RX, TX } from "../ffi/port.ts";
 import { PacketFilter } from "../filter/packet_filter.ts";
 import { newSender } from "../sender/new_sender.ts";
 import { parseSendOptions } from "../sender/send_options.ts";
-import { loadYardstick } from "./yardstick.ts";
+import { loadYardstick } from "./harness/yardstick.ts";
 
 const MOST_ROUNDS = 10, NEAR_ROUNDS = 3, NEAR_NS = 120;
 const SECONDS = 2, FIRST_MS = 300, CAPACITY = 65536;

@@ -17,7 +17,7 @@
 import { RECORD_SHIFT } from "../engine/tick.ts";
 import { RECORDS_WORD, TickRing } from "../engine/tick_ring.ts";
 import { loadLibrary } from "../ffi/library.ts";
-import { loadYardstick } from "./yardstick.ts";
+import { loadYardstick } from "./harness/yardstick.ts";
 
 const TICKS = 51_200_000, BATCH = 256, CAPACITY = 16384;
 const ROUND_TRIPS = 200_000, LATENCY_CAPACITY = 256;

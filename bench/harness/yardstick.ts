@@ -8,7 +8,7 @@ export function loadYardstick<S extends Deno.ForeignLibraryInterface>(
   name: string,
   symbols: S,
 ): Deno.DynamicLibrary<S>["symbols"] {
-  const source = new URL(`./yardstick/${name}.c`, import.meta.url).pathname;
+  const source = new URL(`../yardstick/${name}.c`, import.meta.url).pathname;
   const directory = Deno.makeTempDirSync({ prefix: "uspf-bench-" });
   const output = `${directory}/${name}.so`;
   const args = [...FLAGS, "-o", output, source];

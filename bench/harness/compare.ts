@@ -1,0 +1,226 @@
+/**
+ * Purpose: one declaration of a bench, two runners.
+ *
+ * ```text
+ *  compare({ group, baseline, ways }) ──┬─▶ Deno.bench         `deno bench`: Deno's own tables
+ *                                       └─▶ runComparisons()   `deno task bench`: in turn, ratios, targets
+ * ```
+ * Each way does the same work, prepares it untimed, and verifies it after every run: a way that did not do
+ * its work ends the bench. In `deno task bench` the ways take turns (A B C A B C), so that a noisy neighbour
+ * meets all of them, and what is judged is the median of the ratios, round by round.
+ */
+import { build } from "../../ffi/build.ts";
+import { coreDistanceNs, NEAR_NS } from "./core_distance.ts";
+import { digits, median, range } from "./numbers.ts";
+
+const ROUNDS_MS = 4000, LEAST_ROUNDS = 7, MOST_ROUNDS = 50;
+const MOST_FAR_ROUNDS = 30;
+
+/** One way of doing the work. */
+export interface Way {
+  name: string;
+  /** Before each run; not timed. */
+  prepare?: () => void | Promise<void>;
+  /** The work; timed. */
+  run: () => void | Promise<void>;
+  /** After each run; throws unless the work was done. Not timed. */
+  verify: () => void | Promise<void>;
+  /** Most time that it may take, as a ratio to the baseline's. */
+  atMost?: number;
+  /** Units a second that it shall reach at least. */
+  atLeastHz?: number;
+}
+
+/** Ways of doing the same work. */
+export interface Comparison {
+  /** What is compared, in words. */
+  group: string;
+  /** What is counted, in the singular: "packet". */
+  unit: string;
+  /** Units of a run, some 5 to 50 ms of work. */
+  count: number;
+  /** The first is the baseline. */
+  ways: Way[];
+  /** The two cores between which the work crosses: only rounds in which they are near are judged. */
+  cores?: [number, number];
+  /** Called after the last run. */
+  dispose?: () => void;
+}
+
+/** What was measured of a way. */
+export interface WayResult {
+  name: string;
+  /** ns a unit: median, and smallest and largest of the rounds. */
+  ns: number;
+  minNs: number;
+  maxNs: number;
+  /** Time as a ratio to the baseline's: the median over the rounds. */
+  ratio: number;
+  /** What was wanted, and whether it was reached; `null` without a target, or where no round could be judged. */
+  wanted: string | null;
+  met: boolean | null;
+}
+
+/** What was measured of a comparison; or why it was skipped. */
+export type ComparisonResult =
+  | { group: string; unit: string; rounds: number; farRounds: number; ways: WayResult[] }
+  | { group: string; skipped: string };
+
+const declared: (Comparison | { group: string; skipped: string })[] = [];
+
+/** Whether this program may do what a bench needs; without, `deno bench` lists all benches as skipped. */
+export function mayBench(): boolean {
+  const names = ["read", "write", "run", "ffi", "env", "sys"] as const;
+  return names.every((name) => Deno.permissions.querySync({ name }).state === "granted");
+}
+
+if (mayBench()) await build();
+
+/** What `skip` says of a bench that `mayBench` refuses. */
+export const NOT_ALLOWED = "it needs permissions: run deno bench -P=bench";
+
+/** Declares a comparison. */
+export function compare(comparison: Comparison): void {
+  const { group, unit, count, ways, dispose } = comparison;
+  declared.push(comparison);
+  if (dispose !== undefined) addEventListener("unload", dispose);
+  ways.forEach((way, i) =>
+    Deno.bench({
+      name: `${way.name}, ${count.toLocaleString("en")} ${unit}s`,
+      group,
+      baseline: i === 0,
+      async fn(b) {
+        await way.prepare?.();
+        b.start();
+        // A promise costs a turn of the event loop: only where there is one.
+        const done = way.run();
+        if (done !== undefined) await done;
+        b.end();
+        await way.verify();
+      },
+    })
+  );
+}
+
+/** Declares that a comparison cannot be had here, and says why. */
+export function skip(group: string, why: string): void {
+  declared.push({ group, skipped: why });
+  // Deno does not list benches that are ignored; standard output may be JSON.
+  if (!isTask) console.error(`skipped: ${group}: ${why}`);
+}
+
+let isTask = false;
+
+/** For the runner of `deno task bench`: it prints what is skipped itself. */
+export function asTask(): void {
+  isTask = true;
+}
+
+/** Runs what was declared, prints each comparison, and gives the results. */
+export async function runComparisons(print: (line: string) => void): Promise<ComparisonResult[]> {
+  const results: ComparisonResult[] = [];
+  for (const comparison of declared) {
+    print(`\n${comparison.group}`);
+    if ("skipped" in comparison) {
+      print(`  skipped: ${comparison.skipped}`);
+      results.push(comparison);
+      continue;
+    }
+    const result = await measure(comparison);
+    report(result, print);
+    results.push(result);
+  }
+  for (const comparison of declared) if (!("skipped" in comparison)) comparison.dispose?.();
+  return results;
+}
+
+/** Whether no target was missed. */
+export function allMet(results: ComparisonResult[]): boolean {
+  return results.every((r) => "skipped" in r || r.ways.every(({ met }) => met !== false));
+}
+
+type Measured = Exclude<ComparisonResult, { skipped: string }>;
+
+async function measure(comparison: Comparison): Promise<Measured> {
+  const { group, unit, count, ways, cores } = comparison;
+  await takeTurns(ways, count); // warms up
+  const near: number[][] = [], far: number[][] = [];
+  const end = performance.now() + ROUNDS_MS;
+  const enough = () =>
+    near.length >= MOST_ROUNDS || far.length >= MOST_FAR_ROUNDS ||
+    near.length >= LEAST_ROUNDS && performance.now() > end;
+  while (!enough()) {
+    const before = cores ? coreDistanceNs(...cores) : 0, times = await takeTurns(ways, count);
+    const apart = cores ? Math.max(before, coreDistanceNs(...cores)) : 0;
+    (apart > NEAR_NS ? far : near).push(times);
+  }
+  const judged = near.length > 0;
+  const rounds = judged ? near : far;
+  return {
+    group,
+    unit,
+    rounds: near.length,
+    farRounds: far.length,
+    ways: ways.map((way, i) =>
+      resultOf(way, rounds.map((r) => r[i]), rounds.map((r) => r[0]), judged)
+    ),
+  };
+}
+
+/** One run of each way; ns a unit. */
+async function takeTurns(ways: Way[], count: number): Promise<number[]> {
+  const times: number[] = [];
+  for (const way of ways) {
+    await way.prepare?.();
+    const start = performance.now(), done = way.run();
+    if (done !== undefined) await done;
+    times.push((performance.now() - start) * 1e6 / count);
+    await way.verify();
+  }
+  return times;
+}
+
+function resultOf(way: Way, times: number[], base: number[], judged: boolean): WayResult {
+  const { name, atMost, atLeastHz } = way;
+  const ns = median(times), { min: minNs, max: maxNs } = range(times);
+  const ratio = median(times.map((time, i) => time / base[i]));
+  const wanted = atMost !== undefined
+    ? `at most ${atMost} times`
+    : atLeastHz !== undefined
+    ? `at least ${digits(atLeastHz / 1e6)} M/s`
+    : null;
+  const reached = (atMost === undefined || ratio <= atMost) &&
+    (atLeastHz === undefined || 1e9 / ns >= atLeastHz);
+  return {
+    name,
+    ns,
+    minNs,
+    maxNs,
+    ratio,
+    wanted,
+    met: wanted === null || !judged ? null : reached,
+  };
+}
+
+function report({ unit, rounds, farRounds, ways }: Measured, print: (line: string) => void): void {
+  const width = Math.max(...ways.map(({ name }) => name.length));
+  const per = `ns a ${unit}`;
+  print(`  ${"".padEnd(width)}  ${per.padStart(16)}         (min … max)     M/s  of baseline`);
+  for (const { name, ns, minNs, maxNs, ratio, wanted, met } of ways) {
+    const verdict = wanted === null
+      ? ""
+      : `  ${wanted} wanted: ${met === null ? "not judged" : met ? "met" : "MISSED"}`;
+    print(
+      `  ${name.padEnd(width)}  ${digits(ns).padStart(16)}  ` +
+        `${`(${digits(minNs)} … ${digits(maxNs)})`.padStart(18)}  ` +
+        `${digits(1e3 / ns).padStart(6)}  ${ratio.toFixed(2).padStart(11)}${verdict}`,
+    );
+  }
+  const judged = rounds > 0 ? `${rounds} rounds` : "no round";
+  if (farRounds > 0) {
+    print(
+      `  ${judged} with near cores; in ${farRounds} they were more than ${NEAR_NS} ns apart` +
+        `${rounds === 0 ? ": shown, not judged" : ": left out"}`,
+    );
+  } else print(`  ${judged}`);
+}

@@ -1,0 +1,99 @@
+/**
+ * Purpose: what a result must name to be worth anything: the machine, its kernel, the versions, and what
+ * the hypervisor took away meanwhile.
+ */
+import { allowedCores, tscHz } from "../../ffi/host.ts";
+import { VERSION } from "../../ffi/version.ts";
+
+/** What a bench ran on. */
+export interface Machine {
+  /** The processor's name. */
+  cpu: string;
+  /** Cores of the machine, and those that the bench may use. */
+  cores: number;
+  allowedCores: number[];
+  /** Cores kept free of the scheduler (isolcpus); empty: none. */
+  isolatedCores: string;
+  /** How the clock speed is governed; `null` where the machine does not say. */
+  governor: string | null;
+  /** Whether the processor says that it is a virtual one. */
+  virtual: boolean;
+  tscGHz: number;
+  clockSource: string;
+  kernel: string;
+  uspf: string;
+  /** The commit that ran; with "+" if files differed from it; `null` outside a checkout. */
+  commit: string | null;
+  deno: string;
+  v8: string;
+  /** The C compiler; `null` where there is none. */
+  cc: string | null;
+}
+
+/** Asks this machine. */
+export function describeMachine(): Machine {
+  const cpuinfo = read("/proc/cpuinfo") ?? "", sys = "/sys/devices/system";
+  return {
+    cpu: /^model name\s*: (.*)$/m.exec(cpuinfo)?.[1] ?? Deno.build.arch,
+    cores: navigator.hardwareConcurrency,
+    allowedCores: allowedCores(),
+    isolatedCores: read(`${sys}/cpu/isolated`) ?? "",
+    governor: read(`${sys}/cpu/cpu0/cpufreq/scaling_governor`),
+    virtual: /^flags.*\bhypervisor\b/m.test(cpuinfo),
+    tscGHz: Math.round(tscHz() / 1e6) / 1e3,
+    clockSource: read(`${sys}/clocksource/clocksource0/current_clocksource`) ?? "unknown",
+    kernel: Deno.osRelease(),
+    uspf: VERSION,
+    commit: commit(),
+    deno: Deno.version.deno,
+    v8: Deno.version.v8,
+    cc: firstLine("cc", "--version"),
+  };
+}
+
+/** The machine in one line, for people. */
+export function machineLine(m: Machine): string {
+  const kind = m.virtual ? "virtual cores" : "cores";
+  return `${m.cpu}, ${m.allowedCores.length} of ${m.cores} ${kind} at ${
+    m.tscGHz.toFixed(2)
+  } GHz (TSC), ` +
+    `Linux ${m.kernel}, Deno ${m.deno}, ${m.cc ?? "no C compiler"}`;
+}
+
+/** Milliseconds of each core that the hypervisor gave to others since the machine began; 0 where it does not say. */
+export function stolenMs(): Map<number, number> {
+  const lines = (read("/proc/stat") ?? "").matchAll(/^cpu(\d+) (.*)$/gm);
+  return new Map([...lines].map(([, core, ticks]) => [Number(core), stealOf(ticks) * 10]));
+}
+
+/** Fields of /proc/stat (proc_stat(5)): user nice system idle iowait irq softirq steal; in 1/100 s. */
+function stealOf(ticks: string): number {
+  return Number(ticks.split(" ")[7] ?? 0);
+}
+
+function commit(): string | null {
+  const head = firstLine("git", "rev-parse", "--short", "HEAD");
+  if (head === null) return null;
+  return head +
+    (firstLine("git", "status", "--porcelain", "--untracked-files=no") === null ? "" : "+");
+}
+
+/** What a program prints first; `null` where it fails or prints nothing. */
+function firstLine(program: string, ...args: string[]): string | null {
+  try {
+    const cwd = new URL("../..", import.meta.url).pathname;
+    const { success, stdout } = new Deno.Command(program, { args, cwd, stderr: "null" })
+      .outputSync();
+    return success ? new TextDecoder().decode(stdout).split("\n")[0].trim() || null : null;
+  } catch {
+    return null;
+  }
+}
+
+function read(path: string): string | null {
+  try {
+    return Deno.readTextFileSync(path).trim();
+  } catch {
+    return null;
+  }
+}
