@@ -67,6 +67,13 @@ export class Histogram {
     return memory[MAX];
   }
 
+  /** The middle of each bucket that holds any, multiplied by `unit`, and how many it holds. */
+  buckets(unit = 1): [value: number, count: number][] {
+    const counts = Array.from(this.memory.subarray(FIRST), (count, i) => ({ count, i }));
+    return counts.filter(({ count }) => count > 0)
+      .map(({ count, i }) => [middleOf(i) / SCALE * unit, count]);
+  }
+
   /** Mean and quantiles, each multiplied by `unit`. */
   distribution(unit = 1): Distribution {
     const count = this.memory[COUNT];

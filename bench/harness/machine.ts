@@ -66,6 +66,19 @@ export function stolenMs(): Map<number, number> {
   return new Map([...lines].map(([, core, ticks]) => [Number(core), stealOf(ticks) * 10]));
 }
 
+/** The driver of an interface, "veth" for a virtual pair; `inside` is what enters its namespace. */
+export function driverOf(name: string, inside: string[] = []): string | null {
+  const link = [...inside, "readlink", `/sys/class/net/${name}/device/driver`];
+  const driver = firstLine(link[0], ...link.slice(1));
+  if (driver !== null) return driver.split("/").at(-1)!;
+  const show = [...inside, "ip", "-j", "-d", "link", "show", "dev", name];
+  try {
+    return JSON.parse(firstLine(show[0], ...show.slice(1)) ?? "[]")[0].linkinfo.info_kind;
+  } catch {
+    return null;
+  }
+}
+
 /** Fields of /proc/stat (proc_stat(5)): user nice system idle iowait irq softirq steal; in 1/100 s. */
 function stealOf(ticks: string): number {
   return Number(ticks.split(" ")[7] ?? 0);

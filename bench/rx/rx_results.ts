@@ -17,6 +17,8 @@ export interface RxResults {
   burst: number;
   packetBytes: number;
   wait: string;
+  /** µs from one look of the receiver to the next; 0: it does not pause. */
+  paceUs: number;
   cores: { sender: number; receiver: number };
   kinds: KindResults[];
   skipped: { kind: string; why: string }[];
@@ -75,7 +77,9 @@ export interface Run {
   burstMax: number;
   syncs: number;
   emptySyncs: number;
-  /** CPU time of the receiving thread a packet: all of it, and without the syncs that found nothing. */
+  /** Share of the time in which the receiver had no packet to handle. */
+  idleShare: number;
+  /** CPU time of the receiving thread a packet, with the syncs that found nothing; and what its bursts alone took, by the clock. */
   cpuNs: number;
   busyNs: number;
   /** Milliseconds that the hypervisor took from the two cores, and how often the receiver was taken off its core. */

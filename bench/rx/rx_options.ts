@@ -1,0 +1,144 @@
+/**
+ * Purpose: the options of `deno task bench:rx`.
+ */
+import { parseArgs } from "@std/cli";
+import { type Wait, WAITS } from "../../capture/pump_loop.ts";
+import { allowedCores } from "../../ffi/host.ts";
+import { choiceOption, numberOption, refuseUnknown, UsageError } from "../../ffi/usage.ts";
+import { KIND_NAMES, type KindName } from "./kinds.ts";
+
+/** What `--help` prints. */
+export const RX_HELP =
+  `Compares kinds of ports under the same flood: a sender on one core, the pipeline up to the tick ring on
+another, each kind in turn, again and again.
+
+Usage: deno task bench:rx [--testbed | -i RECEIVE -o SEND] [options]
+
+  --testbed            on a veth pair in network namespaces of its own, removed afterwards (root);
+                       this is done where no interfaces are named
+  -i RECEIVE -o SEND   on two interfaces that are cabled together: they are flooded
+  --kinds K,K,…        of ${KIND_NAMES.join(", ")}; all that this machine has, by
+                       default; ratios are to the first
+  --seconds N          length of each flood, 0.5 to 600      (3)
+  --repeats N          rounds of all kinds, 1 to 1000        (5)
+  -b BURST             packets handled per sync              (1024)
+  --wait MODE          spin, hybrid, poll                    (spin)
+  --pace US            the receiver looks every US µs only: large bursts, as beside other work (0)
+  --write              each kind also with every packet written to a file, as capture --write does
+  -r RATE              packets a second, 0: as fast as it goes (0)
+  -S ADDRESS           source address of the packets         (10.77.0.1)
+  -D ADDRESS           destination address, a multicast group (239.1.1.1)
+  --core N, --send-core N   the receiver's core, the sender's (the first, the last)
+  --find-limit         search each kind's highest rate without loss instead, as RFC 2544 does
+  --resolution SHARE   of the limit, to which it is known    (0.02)
+  --retries N          a trial with losses is repeated so often before it counts (2)
+  --json FILE          results as JSON; - is standard output
+  --svg FILE           throughput over time and the distribution of the service time, drawn
+  --quiet              print nothing but errors
+  --help`;
+
+/** Checked options. */
+export interface RxOptions {
+  /** Interfaces; none: a test network, where there is root. */
+  receive?: string;
+  send?: string;
+  testbed: boolean;
+  kinds?: KindName[];
+  seconds: number;
+  repeats: number;
+  burst: number;
+  wait: Wait;
+  paceUs: number;
+  write: boolean;
+  rateHz: number;
+  source: string;
+  destination: string;
+  core: number;
+  sendCore: number;
+  findLimit: boolean;
+  resolution: number;
+  retries: number;
+  json?: string;
+  svg?: string;
+  quiet: boolean;
+  help: boolean;
+}
+
+const DEFAULTS = {
+  seconds: "3",
+  repeats: "5",
+  b: "1024",
+  wait: "spin",
+  pace: "0",
+  r: "0",
+  S: "10.77.0.1",
+  D: "239.1.1.1",
+  resolution: "0.02",
+  retries: "2",
+};
+const STRINGS = ["i", "o", "kinds", "core", "send-core", "json", "svg", ...Object.keys(DEFAULTS)];
+const BOOLEANS = ["testbed", "write", "find-limit", "quiet", "help"];
+
+/**
+ * Parses and checks the arguments.
+ *
+ * @throws {UsageError} for the first that is wrong.
+ */
+export function parseRxOptions(args: string[]): RxOptions {
+  const unknown: string[] = [];
+  const flags = parseArgs(args, {
+    string: STRINGS,
+    boolean: BOOLEANS,
+    default: DEFAULTS,
+    unknown: (arg: string) => (unknown.push(arg), false),
+  }) as unknown as Record<keyof typeof DEFAULTS, string> & Record<string, string | undefined> & {
+    _: string[];
+  };
+  refuseUnknown(flags._, unknown);
+  const has = (name: string) => flags[name] as unknown as boolean;
+  const cores = allowedCores(), quiet = has("quiet") || flags.json === "-";
+  const number = (name: string, low: number, high: number, whole = true) =>
+    numberOption(name.length > 1 ? `--${name}` : `-${name}`, flags[name], { low, high, whole });
+  const core = (name: string, otherwise: number) =>
+    flags[name] === undefined ? otherwise : coreOption(name, flags[name], cores);
+  if ((flags.i === undefined) !== (flags.o === undefined)) {
+    throw new UsageError(
+      `Cannot use ${flags.i ? "-i" : "-o"} alone: one interface is missing: name both`,
+    );
+  }
+  if (flags.i !== undefined && has("testbed")) {
+    throw new UsageError(`Cannot use -i with --testbed: two networks: choose one`);
+  }
+  return {
+    receive: flags.i,
+    send: flags.o,
+    testbed: has("testbed"),
+    kinds: flags.kinds?.split(",").map((name) => choiceOption("--kinds", name, KIND_NAMES)),
+    seconds: number("seconds", 0.5, 600, false),
+    repeats: number("repeats", 1, 1000),
+    burst: number("b", 1, 65536),
+    wait: choiceOption("--wait", flags.wait, WAITS),
+    paceUs: number("pace", 0, 1e6),
+    write: has("write"),
+    rateHz: number("r", 0, 1e9),
+    source: flags.S,
+    destination: flags.D,
+    core: core("core", cores[0]),
+    sendCore: core("send-core", cores.at(-1)!),
+    findLimit: has("find-limit"),
+    resolution: number("resolution", 0.001, 0.5, false),
+    retries: number("retries", 0, 100),
+    json: flags.json,
+    svg: flags.svg,
+    quiet,
+    help: has("help"),
+  };
+}
+
+function coreOption(name: string, text: string, cores: number[]): number {
+  const core = numberOption(`--${name}`, text, { low: 0, high: 1023 });
+  if (cores.includes(core)) return core;
+  throw new UsageError(
+    `Cannot use --${name} "${text}": no such core here: choose one of ${cores.join(", ")}`,
+  );
+}
