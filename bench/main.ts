@@ -3,7 +3,8 @@
  * own, with their ways in turn, and judges their targets. (`deno bench -P=bench` runs the same with Deno's own
  * runner.)
  */
-import { parseArgs } from "@std/cli";
+import { CommandLine } from "../ffi/command_line.ts";
+import { runCommand, UsageError } from "../ffi/usage.ts";
 import { Child } from "./harness/child.ts";
 import { allMet, asTask, type ComparisonResult, runComparisons } from "./harness/compare.ts";
 import { describeMachine, machineLine } from "./harness/machine.ts";
@@ -26,21 +27,20 @@ function names(): string[] {
 }
 
 async function main(): Promise<number> {
-  const unknown: string[] = [];
-  const { _: words, json, help } = parseArgs(Deno.args, {
-    boolean: ["help"],
-    string: ["json"],
-    unknown: (word: string) => !word.startsWith("-") || !unknown.push(word),
-  }) as unknown as { _: (string | number)[]; json?: string; help: boolean };
+  const wanted = Deno.args.filter((arg, i) =>
+    !arg.startsWith("-") && Deno.args[i - 1] !== "--json"
+  );
+  const { values: { json }, switches: { help } } = new CommandLine(
+    Deno.args.filter((arg) => !wanted.includes(arg)),
+    { values: ["json"], switches: ["help"], defaults: {} },
+  );
   if (help) {
     console.log(HELP);
     return 0;
   }
-  const wanted = words.map(String);
-  const strange = unknown[0] ?? wanted.find((name) => !names().includes(name));
+  const strange = wanted.find((name) => !names().includes(name));
   if (strange !== undefined) {
-    console.error(`Cannot run bench "${strange}": no such bench or option: see --help`);
-    return 2;
+    throw new UsageError(`Cannot run bench "${strange}": no such bench: see --help`);
   }
   console.log(machineLine(describeMachine()));
   const results: Record<string, ComparisonResult[]> = {};
@@ -70,4 +70,4 @@ async function one(name: string): Promise<void> {
 if (Deno.args[0] === "--one") {
   await one(Deno.args[1]);
   Deno.exit(0);
-} else Deno.exit(await main());
+} else await runCommand(main);

@@ -41,7 +41,13 @@ const RULES: [string, Partial<Run>, string, boolean, boolean][] = [
   ["held the sender up", { ringFull: 3000 }, "receiver", true, true],
   ["and the sender waited", { ringFull: 3000, idleShare: 0.5 }, "link", false, true],
   ["waited for the sender", { idleShare: 0.5, emptySyncs: 9000 }, "sender", false, true],
-  ["lost packets while idle", { idleShare: 0.5, missing: 5000 }, "unclear", false, false],
+  [
+    "lost packets while idle",
+    { idleShare: 0.5, missing: 5000, lost: 5000 },
+    "unclear",
+    false,
+    false,
+  ],
   ["and sender are near their limit", {}, "unclear", false, true],
 ];
 

@@ -1,10 +1,10 @@
 /**
  * Purpose: the options of `deno task bench:rx`.
  */
-import { parseArgs } from "@std/cli";
 import { type Wait, WAITS } from "../../capture/pump_loop.ts";
 import { allowedCores } from "../../ffi/host.ts";
-import { choiceOption, numberOption, refuseUnknown, UsageError } from "../../ffi/usage.ts";
+import { CommandLine, typed } from "../../ffi/command_line.ts";
+import { choiceOption, numberOption, UsageError } from "../../ffi/usage.ts";
 import { KIND_NAMES, type KindName } from "./kinds.ts";
 
 /** What `--help` prints. */
@@ -76,8 +76,11 @@ const DEFAULTS = {
   resolution: "0.02",
   retries: "2",
 };
-const STRINGS = ["i", "o", "kinds", "core", "send-core", "json", "svg", ...Object.keys(DEFAULTS)];
-const BOOLEANS = ["testbed", "write", "find-limit", "quiet", "help"];
+const KNOWN = {
+  values: ["i", "o", "kinds", "core", "send-core", "json", "svg", ...Object.keys(DEFAULTS)],
+  switches: ["testbed", "write", "find-limit", "quiet", "help"],
+  defaults: DEFAULTS,
+};
 
 /**
  * Parses and checks the arguments.
@@ -85,53 +88,42 @@ const BOOLEANS = ["testbed", "write", "find-limit", "quiet", "help"];
  * @throws {UsageError} for the first that is wrong.
  */
 export function parseRxOptions(args: string[]): RxOptions {
-  const unknown: string[] = [];
-  const flags = parseArgs(args, {
-    string: STRINGS,
-    boolean: BOOLEANS,
-    default: DEFAULTS,
-    unknown: (arg: string) => (unknown.push(arg), false),
-  }) as unknown as Record<keyof typeof DEFAULTS, string> & Record<string, string | undefined> & {
-    _: string[];
-  };
-  refuseUnknown(flags._, unknown);
-  const has = (name: string) => flags[name] as unknown as boolean;
-  const cores = allowedCores(), quiet = has("quiet") || flags.json === "-";
+  const { values, switches } = new CommandLine(args, KNOWN), cores = allowedCores();
   const number = (name: string, low: number, high: number, whole = true) =>
-    numberOption(name.length > 1 ? `--${name}` : `-${name}`, flags[name], { low, high, whole });
+    numberOption(typed(name), values[name], { low, high, whole });
   const core = (name: string, otherwise: number) =>
-    flags[name] === undefined ? otherwise : coreOption(name, flags[name], cores);
-  if ((flags.i === undefined) !== (flags.o === undefined)) {
+    values[name] === undefined ? otherwise : coreOption(name, values[name], cores);
+  if ((values.i === undefined) !== (values.o === undefined)) {
     throw new UsageError(
-      `Cannot use ${flags.i ? "-i" : "-o"} alone: one interface is missing: name both`,
+      `Cannot use ${values.i ? "-i" : "-o"} alone: one interface is missing: name both`,
     );
   }
-  if (flags.i !== undefined && has("testbed")) {
+  if (values.i !== undefined && switches.testbed) {
     throw new UsageError(`Cannot use -i with --testbed: two networks: choose one`);
   }
   return {
-    receive: flags.i,
-    send: flags.o,
-    testbed: has("testbed"),
-    kinds: flags.kinds?.split(",").map((name) => choiceOption("--kinds", name, KIND_NAMES)),
+    receive: values.i,
+    send: values.o,
+    testbed: switches.testbed,
+    kinds: values.kinds?.split(",").map((name) => choiceOption("--kinds", name, KIND_NAMES)),
     seconds: number("seconds", 0.5, 600, false),
     repeats: number("repeats", 1, 1000),
     burst: number("b", 1, 65536),
-    wait: choiceOption("--wait", flags.wait, WAITS),
+    wait: choiceOption("--wait", values.wait, WAITS),
     paceUs: number("pace", 0, 1e6),
-    write: has("write"),
+    write: switches.write,
     rateHz: number("r", 0, 1e9),
-    source: flags.S,
-    destination: flags.D,
+    source: values.S,
+    destination: values.D,
     core: core("core", cores[0]),
     sendCore: core("send-core", cores.at(-1)!),
-    findLimit: has("find-limit"),
+    findLimit: switches["find-limit"],
     resolution: number("resolution", 0.001, 0.5, false),
     retries: number("retries", 0, 100),
-    json: flags.json,
-    svg: flags.svg,
-    quiet,
-    help: has("help"),
+    json: values.json,
+    svg: values.svg,
+    quiet: switches.quiet || values.json === "-",
+    help: switches.help,
   };
 }
 
