@@ -15,6 +15,9 @@ export interface Result<T> {
   results: T;
 }
 
+/** Two numbers, each on a line of its own. */
+const PAIR = /\[\s+([-+.\de]+),\s+([-+.\de]+)\s+\]/g;
+
 /** Names the circumstances. `command` is what a user types after `deno task`. */
 export function resultOf<T>(bench: string, command: string, results: T): Result<T> {
   const when = new Date().toISOString();
@@ -23,7 +26,7 @@ export function resultOf<T>(bench: string, command: string, results: T): Result<
 
 /** Writes results to a file; "-" is standard output. */
 export function writeResult(file: string, result: Result<unknown>): void {
-  const text = JSON.stringify(result, null, 1) + "\n";
+  const text = JSON.stringify(result, null, 1).replaceAll(PAIR, "[$1, $2]") + "\n";
   if (file === "-") Deno.stdout.writeSync(new TextEncoder().encode(text));
   else Deno.writeTextFileSync(file, text);
 }

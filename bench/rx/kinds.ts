@@ -7,9 +7,16 @@ import { INTERFACE } from "../../tests/testbed.ts";
 import type { RxOptions } from "./rx_options.ts";
 
 /** Kinds of ports, the baseline first. */
-export const KIND_NAMES = ["udp", "packet", "xdp", "netmap", "soft", "pipe"] as const;
+export const KIND_NAMES = ["udp", "packet", "xdp", "netmap", "vale", "soft", "pipe"] as const;
 /** One of them. */
 export type KindName = typeof KIND_NAMES[number];
+/** What can flood an interface. */
+export const SENDER_KINDS = ["netmap", "xdp", "packet"] as const;
+/** One of them. */
+export type SenderKind = typeof SENDER_KINDS[number];
+
+/** Kinds that need no interface. */
+export const LOCAL: readonly KindName[] = ["vale", "soft", "pipe"];
 
 /** A kind of port that is there. */
 export interface Kind {
@@ -65,10 +72,9 @@ export function kindsHere(options: RxOptions, network: Network | undefined): Kin
 }
 
 function whyNot(name: KindName, network: Network | undefined): string | undefined {
-  if (name === "netmap" && !exists("/dev/netmap")) return "no /dev/netmap: load the netmap module";
-  if (name === "soft" || name === "pipe" || name === "udp" || network !== undefined) {
-    return undefined;
-  }
+  const needsNetmap = name === "netmap" || name === "vale";
+  if (needsNetmap && !exists("/dev/netmap")) return "no /dev/netmap: load the netmap module";
+  if (LOCAL.includes(name) || name === "udp" || network !== undefined) return undefined;
   return `no interface (${noTestbed ?? "none named"}): name two with -i and -o, or run as root`;
 }
 
@@ -76,6 +82,9 @@ function kindOf(name: KindName, options: RxOptions, network: Network | undefined
   const ours = `uspf-rx-${Deno.pid}`, local = { receiveInside: [], sendInside: [], sendArgs: [] };
   if (name === "soft") {
     return { name, receive: `soft:${ours}:rx`, send: `soft:${ours}:tx`, ...local };
+  }
+  if (name === "vale") {
+    return { name, receive: `vale${Deno.pid}:rx`, send: `vale${Deno.pid}:tx`, ...local };
   }
   if (name === "pipe") return { name, receive: `soft:${ours}{1`, send: `soft:${ours}}1`, ...local };
   if (network === undefined) {
@@ -88,8 +97,8 @@ function kindOf(name: KindName, options: RxOptions, network: Network | undefined
   return {
     name,
     receive: name === "udp" ? udp : `${name}:${receive}`,
-    // One sender for all kinds: what floods best wherever there is no netmap.
-    send: `${exists("/dev/netmap") ? "netmap" : "xdp"}:${send}`,
+    // The same for all but netmap, whose virtual pairs must have netmap at both ends.
+    send: `${options.sendThrough ?? (name === "netmap" ? "netmap" : "xdp")}:${send}`,
     sendArgs: to,
     receiveInside,
     sendInside,

@@ -8,7 +8,7 @@ import { describeMachine, driverOf, machineLine } from "../harness/machine.ts";
 import { resultOf, writeResult } from "../harness/result.ts";
 import { runExperiment, type Subject, subjectsOf } from "./experiment.ts";
 import { findLimit, type Limit, limitTable, trialLine } from "./find_limit.ts";
-import { kindsHere, type Network, networkOf } from "./kinds.ts";
+import { kindsHere, LOCAL, type Network, networkOf } from "./kinds.ts";
 import { parseRxOptions, RX_HELP, type RxOptions } from "./rx_options.ts";
 import type { RxResults } from "./rx_results.ts";
 import { drawRx } from "./svg.ts";
@@ -42,7 +42,7 @@ async function main(): Promise<number> {
 }
 
 function makeTestbed({ testbed, receive, kinds }: RxOptions): Testbed | undefined {
-  const useful = kinds === undefined || kinds.some((kind) => kind !== "soft" && kind !== "pipe");
+  const useful = kinds === undefined || kinds.some((kind) => !LOCAL.includes(kind));
   if (receive !== undefined || !testbed && (noTestbed !== undefined || !useful)) return undefined;
   if (noTestbed === undefined) return Testbed.create();
   throw new UsageError(`Cannot make a test network: ${noTestbed}: run as root, or name -i and -o`);

@@ -5,7 +5,7 @@ import { type Wait, WAITS } from "../../capture/pump_loop.ts";
 import { allowedCores } from "../../ffi/host.ts";
 import { CommandLine, typed } from "../../ffi/command_line.ts";
 import { choiceOption, numberOption, UsageError } from "../../ffi/usage.ts";
-import { KIND_NAMES, type KindName } from "./kinds.ts";
+import { KIND_NAMES, type KindName, SENDER_KINDS, type SenderKind } from "./kinds.ts";
 
 /** What `--help` prints. */
 export const RX_HELP =
@@ -25,6 +25,8 @@ Usage: deno task bench:rx [--testbed | -i RECEIVE -o SEND] [options]
   --wait MODE          spin, hybrid, poll                    (spin)
   --pace US            the receiver looks every US µs only: large bursts, as beside other work (0)
   --write              each kind also with every packet written to a file, as capture --write does
+  --send-through KIND  netmap, xdp, packet: what the sender floods an interface through; by default
+                       netmap for netmap, xdp for the others
   -r RATE              packets a second, 0: as fast as it goes (0)
   -S ADDRESS           source address of the packets         (10.77.0.1)
   -D ADDRESS           destination address, a multicast group (239.1.1.1)
@@ -50,6 +52,7 @@ export interface RxOptions {
   wait: Wait;
   paceUs: number;
   write: boolean;
+  sendThrough?: SenderKind;
   rateHz: number;
   source: string;
   destination: string;
@@ -77,7 +80,17 @@ const DEFAULTS = {
   retries: "2",
 };
 const KNOWN = {
-  values: ["i", "o", "kinds", "core", "send-core", "json", "svg", ...Object.keys(DEFAULTS)],
+  values: [
+    "i",
+    "o",
+    "kinds",
+    "send-through",
+    "core",
+    "send-core",
+    "json",
+    "svg",
+    ...Object.keys(DEFAULTS),
+  ],
   switches: ["testbed", "write", "find-limit", "quiet", "help"],
   defaults: DEFAULTS,
 };
@@ -112,6 +125,9 @@ export function parseRxOptions(args: string[]): RxOptions {
     wait: choiceOption("--wait", values.wait, WAITS),
     paceUs: number("pace", 0, 1e6),
     write: switches.write,
+    sendThrough: values["send-through"] === undefined
+      ? undefined
+      : choiceOption("--send-through", values["send-through"], SENDER_KINDS),
     rateHz: number("r", 0, 1e9),
     source: values.S,
     destination: values.D,
