@@ -159,12 +159,14 @@ function isThere(path: string): boolean {
   }
 }
 
-/** Closes and removes everything when the bench is interrupted. */
+/** Closes and removes everything when the bench is interrupted, which then ends as if nobody had listened. */
 function endOnSignals(opened: DisposableStack): void {
-  for (const [signal, number] of [["SIGINT", 2], ["SIGTERM", 15]] as const) {
-    Deno.addSignalListener(signal, () => {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    const end = () => {
       opened.dispose();
-      Deno.exit(128 + number);
-    });
+      Deno.removeSignalListener(signal, end);
+      Deno.kill(Deno.pid, signal);
+    };
+    Deno.addSignalListener(signal, end);
   }
 }
