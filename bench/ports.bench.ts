@@ -11,8 +11,9 @@
  *  udp socket ── l0 ────────── r0 ── udp | packet | xdp ── PacketCapture ── ticks
  * ```
  * How many: as many as every kind's buffer surely holds. 4096: an xdp port's ring in the kernel has 8192
- * entries, the blocks of a packet port hold 116,000, the 64 MiB of a socket 80,000 or more. 512: a
- * switch's lane for a sender has 1024 slots, and a socket without root may have 208 KiB only, counted twice.
+ * entries, the blocks of a packet port hold 116,000, a socket of ours 100,000. 512: a switch's lane
+ * for a sender has 1024 slots, and without root a socket may hold no more than some 550.
+ * Right before, 256 others are taken, untimed: a capture that spins has its code in the cache.
  * Baseline: udp, recvmmsg.
  * Work checked: every packet was received, accepted, and became the tick that was sent; none was lost, and
  * all were there when the run began.
@@ -55,6 +56,7 @@ else {
 type Found = { path: PacketPath } | { missing: string };
 
 async function declare(opened: DisposableStack): Promise<void> {
+  endOnSignals(opened);
   const veth = await vethOpener(opened), udp = veth("udp");
   const group = (group: string, baseline: Found, others: Other[], count: number) =>
     compareAll({ group, unit: "packet", count, dispose: () => opened.dispose() }, baseline, others);
@@ -98,7 +100,6 @@ async function vethOpener(
   const { INTERFACE, noTestbed, Testbed } = await import("../tests/testbed.ts");
   if (noTestbed !== undefined) return () => ({ missing: noTestbed });
   const { inNamespace } = await import("../tests/namespace.ts");
-  endOnSignals(opened);
   return (kind, settleMs = SETTLE_MS) => {
     const testbed = opened.use(Testbed.create()), { left, right } = INTERFACE;
     const receiver = kind === "udp" ? `udp:${GROUP}:${PORT}@${right}` : `${kind}:${right}`;
