@@ -36,6 +36,9 @@ export const INTERFACE = { left: "l0", right: "r0" } as const;
 /** Addresses of the ends. */
 export const ADDRESS = { left: "10.77.0.1", right: "10.77.0.2" } as const;
 
+const NAMESPACES = "/run/netns"; // where ip-netns(8) keeps them
+const OURS = /^uspf-(?:test|try)-(\d+)(?:-|$)/;
+
 let made = 0;
 
 /** A veth pair between two namespaces. */
@@ -51,8 +54,9 @@ export class Testbed {
     };
   }
 
-  /** Makes one; `using` it removes it. */
+  /** Makes one; `using` it removes it. First removes those whose makers were killed before they could. */
   static create(options: TestbedOptions = {}): Testbed {
+    removeAbandoned();
     const testbed = new Testbed(options);
     try {
       testbed.#make();
@@ -130,9 +134,30 @@ export class Testbed {
         child.kill("SIGKILL");
       } catch { /* it has ended */ }
     }
-    for (const name of new Set(Object.values(this.#names))) {
-      new Deno.Command("ip", { args: ["netns", "delete", name], stderr: "null" }).outputSync();
-    }
+    for (const name of new Set(Object.values(this.#names))) remove(name);
+  }
+}
+
+/** Removes the namespaces of programs that are no more. */
+function removeAbandoned(): void {
+  if (!exists(NAMESPACES)) return; // nobody has made one yet
+  for (const { name } of Deno.readDirSync(NAMESPACES)) {
+    const maker = OURS.exec(name)?.[1];
+    if (maker !== undefined && !exists(`/proc/${maker}`)) remove(name);
+  }
+}
+
+/** It may be gone: others clean up, too. */
+function remove(namespace: string): void {
+  new Deno.Command("ip", { args: ["netns", "delete", namespace], stderr: "null" }).outputSync();
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -118,6 +118,7 @@ export function asTask(): void {
 
 /** Runs what was declared, prints each comparison, and gives the results. */
 export async function runComparisons(print: (line: string) => void): Promise<ComparisonResult[]> {
+  using _after = { [Symbol.dispose]: disposeAll }; // also where a way fails
   const results: ComparisonResult[] = [];
   for (const comparison of declared) {
     print(`\n${comparison.group}`);
@@ -130,8 +131,11 @@ export async function runComparisons(print: (line: string) => void): Promise<Com
     report(result, print);
     results.push(result);
   }
-  for (const comparison of declared) if (!("skipped" in comparison)) comparison.dispose?.();
   return results;
+}
+
+function disposeAll(): void {
+  for (const comparison of declared) if (!("skipped" in comparison)) comparison.dispose?.();
 }
 
 /** Whether no target was missed. */
