@@ -11,7 +11,7 @@ import type { Received, ReceiveOrders } from "./receiver.ts";
 import type { RxOptions } from "./rx_options.ts";
 import type { Run } from "./rx_results.ts";
 
-const START_MS = 30_000;
+const START_MS = 120_000; // an emulated machine needs half a minute to start both
 
 /** How a flood is made. */
 export interface FloodOptions

@@ -21,7 +21,7 @@ import { openPort } from "../../ffi/open_port.ts";
 import { type Port, RX, ticksBetween, TX } from "../../ffi/port.ts";
 import { PacketFilter } from "../../filter/packet_filter.ts";
 
-const CAPACITY = 65536, QUIET_MS = 500, GIVE_UP_MS = 20_000, SAMPLE_MS = 50;
+const CAPACITY = 65536, QUIET_MS = 500, GIVE_UP_MS = 60_000, SAMPLE_MS = 50;
 const LOOK_EVERY = 64; // pumps between two looks at the clock
 const HYBRID_SPIN_S = 100e-6, SLEEP_US = 10_000;
 const EDGE_SHARE = 0.2;
