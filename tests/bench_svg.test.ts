@@ -4,7 +4,7 @@ import type { KindResults, Run, RxResults } from "../bench/rx/rx_results.ts";
 import { drawRx } from "../bench/rx/svg.ts";
 import { linearScale, logScale, percentileScale } from "../bench/rx/svg_axis.ts";
 import { COLOURS, INKS } from "../bench/rx/svg_style.ts";
-import { escapeXml, spreadLabels, wrap } from "../bench/rx/svg_text.ts";
+import { escapeXml, spreadLabels, textWidth, wrap } from "../bench/rx/svg_text.ts";
 import { needsLog } from "../bench/rx/svg_throughput.ts";
 
 /** Repeatable noise about 1: a sum of waves. */
@@ -265,9 +265,17 @@ Deno.test("spreadLabels keeps labels apart, inside and in order", () => {
   assert(sorted[0] >= 5 && sorted[3] <= 95);
 });
 
+Deno.test("spreadLabels moves a label that is alone not at all, and two the same way each", () => {
+  const labels = [50, 54, 20].map((centre) => ({ centre, size: 10 }));
+  assertEquals(spreadLabels(labels, 0, 100), [47, 57, 20]);
+});
+
 Deno.test("wrap breaks at spaces and cuts what has no room", () => {
-  assertEquals(wrap("one two three", 4.8 * 10, 10, 3), ["one two", "three"]);
-  assertEquals(wrap("one two three", 4.8 * 10, 10, 1), ["one two…"]);
+  const width = textWidth("one two", 10);
+  assertEquals(wrap("one two three", width, 10, 3), ["one two", "three"]);
+  assertEquals(wrap("one two three", width, 10, 1), ["one t…"]);
+  assertEquals(wrap("incomprehensible", width, 10, 3).length, 1);
+  assertEquals(wrap("", width, 10, 3), [""]);
 });
 
 Deno.test("escapeXml leaves nothing that XML forbids", () => {

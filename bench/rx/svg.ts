@@ -55,7 +55,7 @@ function compose(result: Result<RxResults>, layout: Layout) {
 
 const SERVICE_HEADING: [name: string, how: string] = [
   "Service time, percentiles",
-  "share of packets served within so many µs",
+  "share of packets served within so many µs; marks: P50, P99, P99.9",
 ];
 
 function throughputHeading({ kinds }: RxResults): [name: string, how: string] {
@@ -72,11 +72,7 @@ function heading(y: number, name: string, how: string, layout: Layout): string {
 
 function header(result: Result<RxResults>, layout: Layout): Block {
   const line = lineHeight(layout), width = WIDTH - 2 * MARGIN;
-  const lines = [
-    machineOf(result.machine, result.results),
-    experimentOf(result.results),
-    runOf(result),
-  ]
+  const lines = circumstances(result, layout.name === "wide")
     .flatMap((text) => wrap(text, width, layout.font, 3));
   const title = line * 1.3;
   const draw = (top: number) =>
@@ -85,19 +81,28 @@ function header(result: Result<RxResults>, layout: Layout): Block {
   return { height: title + line * lines.length, draw };
 }
 
+/** What one must know to believe the figures, or the most important of it. */
+function circumstances(result: Result<RxResults>, whole: boolean): string[] {
+  const { machine, results } = result;
+  return [machineOf(machine, results), experimentOf(results, whole), runOf(result, whole)];
+}
+
 function machineOf(m: Machine, { driver }: RxResults): string {
   const cores = `${m.allowedCores.length} of ${m.cores} ${m.virtual ? "virtual " : ""}cores`;
   return `${m.cpu}, ${cores} · Linux ${m.kernel}` + (driver === null ? "" : ` · driver ${driver}`);
 }
 
-function experimentOf(r: RxResults): string {
-  return `${r.send} → ${r.receive} · ${r.packetBytes}-byte packets · bursts of up to ${r.burst} · ` +
-    `${r.repeats} ${r.repeats === 1 ? "run" : "runs"} of ${r.seconds} s a kind · wait: ${r.wait}`;
+function experimentOf(r: RxResults, whole: boolean): string {
+  const runs = `${r.repeats} ${r.repeats === 1 ? "run" : "runs"} of ${r.seconds} s`;
+  return `${r.send} → ${r.receive} · ${r.packetBytes}-byte packets · ${runs} a kind` +
+    (whole ? ` · bursts of up to ${r.burst} · wait: ${r.wait}` : "");
 }
 
-function runOf({ command, when, machine: m }: Result<RxResults>): string {
-  const commit = m.commit === null ? "" : ` (${m.commit})`;
-  return `${command} · ${when.slice(0, 10)} · uspf ${m.uspf}${commit} · Deno ${m.deno}`;
+function runOf({ command, when, machine: m }: Result<RxResults>, whole: boolean): string {
+  const versions = ` · uspf ${m.uspf}${
+    m.commit === null ? "" : ` (${m.commit})`
+  } · Deno\u00a0${m.deno}`;
+  return `${command} · ${when.slice(0, 10)}${whole ? versions : ""}`;
 }
 
 /** The picture in words. */
@@ -107,6 +112,5 @@ function describe(result: Result<RxResults>): string {
     return `${kind.kind}: ${digits(kind.mpps)} Mpps; P50 ${digits(p50)}, P99 ${digits(p99)}, ` +
       `P99.9 ${digits(p999)} µs a packet. Verdict for ${reasonOf(kind)}.`;
   });
-  const { machine, results } = result;
-  return [machineOf(machine, results), experimentOf(results), runOf(result), ...kinds].join(" ");
+  return [...circumstances(result, true), ...kinds].join(" ");
 }

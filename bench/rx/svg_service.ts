@@ -16,8 +16,9 @@ import { bracketed, MARGIN, px, spreadLabels, textAt, textWidth, WIDTH } from ".
 
 /** The few packets below this share would widen the axis and show nothing. */
 const BOTTOM_SHARE = 0.005;
-/** Steps of a curve that are smaller than this cannot be seen. */
+/** Steps of a curve that are smaller than this cannot be seen; wider ones are gaps and drawn as such. */
 const FINEST = 0.7;
+const GAP = 8;
 
 /** A kind with its place in the experiment, and the share of its packets served within so many µs. */
 interface Curve {
@@ -80,7 +81,7 @@ function stepsOf(points: [us: number, share: number][], frame: Frame, x: Scale, 
   for (const [us, share] of points) {
     const toX = x.at(us), toY = y.at(share);
     if (toX - atX < FINEST && atY - toY < FINEST && share < TOP_SHARE) continue;
-    path += (toX === atX ? "" : `H${px(toX)}`) + `V${px(toY)}`;
+    path += toX - atX > GAP ? `H${px(toX)}V${px(toY)}` : `L${px(toX)} ${px(toY)}`;
     [atX, atY] = [toX, toY];
     if (share >= TOP_SHARE) break;
   }
@@ -96,7 +97,7 @@ function drawMarks({ kind, i }: Curve, x: Scale, y: Scale, layout: Layout): stri
 
 /** Above the top, each over its curve's end or as near as the others let it. */
 function drawLabels(curves: readonly Curve[], frame: Frame, x: Scale, layout: Layout): string {
-  const { font } = layout, gap = font, from = frame.left - font, to = WIDTH - MARGIN;
+  const { font } = layout, gap = font / 2, from = frame.left - font, to = WIDTH - MARGIN;
   const most = (to - from) / curves.length;
   const labels = curves.map(({ kind, points }) => {
     const width = labelIndent(layout) + textWidth(nameOf(kind), font) + gap;
@@ -106,7 +107,7 @@ function drawLabels(curves: readonly Curve[], frame: Frame, x: Scale, layout: La
   return curves.map(({ kind, i }, n) => {
     const { centre, size } = labels[n], start = centres[n] - (size - gap) / 2;
     return leader(`M${px(centre)} ${px(frame.top)}L${px(centres[n])} ${px(y + font * 0.6)}`, i) +
-      label(start, y, i, nameOf(kind), size - gap / 2, layout);
+      label(start, y, i, nameOf(kind), size - gap, layout);
   }).join("");
 }
 

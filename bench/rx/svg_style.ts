@@ -16,8 +16,8 @@ export interface Layout {
 
 /** At 380 pixels across, 25 units are 10.6 pixels. */
 export const LAYOUTS: readonly Layout[] = [
-  { name: "wide", font: 14, left: 72, stroke: 2, minPanel: 270 },
-  { name: "narrow", font: 25, left: 118, stroke: 4, minPanel: 230 },
+  { name: "wide", font: 14, left: 80, stroke: 2, minPanel: 270 },
+  { name: "narrow", font: 25, left: 132, stroke: 4, minPanel: 230 },
 ];
 /** A picture narrower than so many pixels shows the narrow layout. */
 const NARROW_PIXELS = 600;
@@ -53,7 +53,7 @@ export function styleSheet(): string {
   return `text{font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",sans-serif}` +
     `.t{font-size:1.4em;font-weight:600}.h{font-weight:600}.c{text-anchor:middle}.e{text-anchor:end}` +
     `.n{font-variant-numeric:tabular-nums}.l,.a,.g,.d{fill:none;stroke-linejoin:round}` +
-    `.r{opacity:.3}.d{opacity:.6}` + inks("light") +
+    `.r{opacity:.25}.d{opacity:.6}` + inks("light") +
     `@media (prefers-color-scheme:dark){${inks("dark")}}` +
     `.narrow{display:none}@media (max-width:${NARROW_PIXELS}px){` +
     `.wide{display:none}.narrow{display:inline}}`;

@@ -29,11 +29,16 @@ const P99 = { name: "P99 µs", of: (k: KindResults) => time(k, k.serviceUs.p99) 
 const P999 = { name: "P99.9 µs", of: (k: KindResults) => time(k, k.serviceUs.p999) };
 const BOUND = { name: "held back by", of: (k: KindResults) => k.verdict.bottleneck };
 
-const COLUMNS: Record<Layout["name"], (baseline: string) => Column[]> = {
+const COLUMNS: Record<Layout["name"], (baseline?: KindResults) => Column[]> = {
   wide: (baseline) => [
     { ...RATE, end: 0.25 },
-    { name: "min to max", end: 0.4, of: (k) => `${digits(k.minMpps)} to ${digits(k.maxMpps)}` },
-    { name: `of ${baseline}`, end: 0.5, of: (k) => `${digits(k.ratio)} ×` },
+    {
+      name: "min to max",
+      end: 0.4,
+      of: (k) =>
+        bracketed(`${digits(k.minMpps)} to ${digits(k.maxMpps)}`, k.verdict.throughputMeans),
+    },
+    ratioTo(baseline),
     { ...P50, end: 0.6 },
     { ...P99, end: 0.7 },
     { ...P999, end: 0.82 },
@@ -51,19 +56,19 @@ const COLUMNS: Record<Layout["name"], (baseline: string) => Column[]> = {
 /** The kinds' figures, a line each. */
 export function figuresTable(kinds: readonly KindResults[], layout: Layout): Block {
   const line = lineHeight(layout), width = WIDTH - 2 * MARGIN;
-  const columns = COLUMNS[layout.name](kinds[0]?.kind.slice(0, 8) ?? "");
+  const columns = COLUMNS[layout.name](kinds[0]);
   const row = (y: number, of: (column: Column) => string, classes: string) =>
     columns.map((c) => textAt(MARGIN + c.end * width, y, of(c), classes)).join("");
   const draw = (top: number) => {
     const rows = kinds.map((kind, i) => {
-      const y = top + (i + 2) * line, name = (columns[0].end - 0.1) * width;
+      const y = top + (i + 2.3) * line, name = (columns[0].end - 0.1) * width;
       return label(MARGIN, y - layout.font * 0.35, i, kind.kind, name, layout) +
         row(y, (c) => c.of(kind), "e n");
     });
-    const rule = `<path class="a" d="M${MARGIN} ${px(top + line * 1.35)}H${WIDTH - MARGIN}"/>`;
+    const rule = `<path class="a" d="M${MARGIN} ${px(top + line * 1.4)}H${WIDTH - MARGIN}"/>`;
     return row(top + line, (c) => c.name, "e m") + rule + rows.join("");
   };
-  return { height: kinds.length === 0 ? 0 : (kinds.length + 1.8) * line, draw };
+  return { height: kinds.length === 0 ? 0 : (kinds.length + 1.9) * line, draw };
 }
 
 /** What must be known besides; the reasons only where there is room for them. */
@@ -71,7 +76,9 @@ export function footnotes(results: RxResults, layout: Layout): Block {
   const { kinds, skipped } = results, line = lineHeight(layout), width = WIDTH - 2 * MARGIN;
   const doubtful = kinds.some(({ verdict: v }) => !v.throughputMeans || !v.serviceMeans);
   const notes = [
-    ...(doubtful ? ["In brackets: not the receiver's own figure."] : []),
+    ...(doubtful
+      ? ["In brackets: rates that are not the receiver's own, times not to be believed."]
+      : []),
     ...(layout.name === "wide" ? kinds.map(reasonOf) : []),
     ...(skipped.length === 0 ? [] : [skippedLine(results, layout)]),
   ];
@@ -81,7 +88,14 @@ export function footnotes(results: RxResults, layout: Layout): Block {
   return { height: lines.length * line, draw };
 }
 
-/** A kind's verdict as a sentence. */
+/** A ratio means as little as the lesser of its two rates. */
+function ratioTo(baseline?: KindResults): Column {
+  const meant = baseline?.verdict.throughputMeans ?? true;
+  const of = (k: KindResults) => bracketed(digits(k.ratio), meant && k.verdict.throughputMeans);
+  return { name: `× ${[...baseline?.kind ?? ""].slice(0, 8).join("")}`, end: 0.51, of };
+}
+
+/** A kind's verdict, on a line. */
 export function reasonOf({ kind, verdict }: KindResults): string {
   const { bottleneck, because, warnings } = verdict;
   const doubts = warnings.length === 0 ? "" : `; doubtful: ${warnings.join("; ")}`;

@@ -11,8 +11,8 @@ import { bracketed, MARGIN, px, spreadLabels, textAt, textWidth, WIDTH } from ".
 const LOG_RATIO = 10;
 /** Points of a curve; more samples than that are averaged. */
 const MAX_POINTS = 120;
-/** Letters of a label, after which it is cut. */
-const LABEL = { wide: 24, narrow: 14 };
+/** Of the picture's width: a label that is longer is cut. */
+const LABEL = { wide: 0.25, narrow: 0.27 };
 
 /** Whether the rates need a logarithmic axis. */
 export function needsLog(kinds: readonly KindResults[]): boolean {
@@ -103,9 +103,8 @@ function labelOf({ kind, mpps, verdict }: KindResults): string {
 }
 
 function labelWidth(kinds: readonly KindResults[], layout: Layout): number {
-  const longest = kinds.map(labelOf).reduce((a, b) => a.length > b.length ? a : b, "");
-  const limit = textWidth("m".repeat(LABEL[layout.name]), layout.font);
-  return labelIndent(layout) + Math.min(limit, textWidth(longest, layout.font));
+  const widest = Math.max(0, ...kinds.map((kind) => textWidth(labelOf(kind), layout.font)));
+  return labelIndent(layout) + Math.min(widest, LABEL[layout.name] * WIDTH);
 }
 
 function usable(run: Run): [ms: number, mpps: number][] {
