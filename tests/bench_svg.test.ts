@@ -198,12 +198,22 @@ Deno.test("drawRx draws a curve for each run and each distribution, in both layo
 });
 
 Deno.test("drawRx draws as bold the run whose rate is the median", () => {
-  const runs = [0.2, 0.9, 0.4].map((mpps) => ({ mpps, samples: [[1000, mpps]] }) as unknown as Run);
+  const runs = [0.2, 0.9, 0.4].map((mpps) =>
+    ({ mpps, samples: [[500, mpps], [1000, mpps]] }) as unknown as Run
+  );
   const svg = drawRx(resultOf([kindOf("udp", 0.4, 1, { runs })]));
-  const curves = [...svg.matchAll(/<path class="l s0( r)?"[^>]* d="M\S+ (\S+)"/g)].slice(0, 3);
+  const curves = [...svg.matchAll(/<path class="l s0( r)?"[^>]* d="M\S+ ([\d.]+)L/g)].slice(0, 3);
   const heights = curves.map(([, , y]) => Number(y));
   assertEquals(curves.map(([, thin]) => thin === undefined), [false, false, true]);
   assert(heights[1] < heights[2] && heights[2] < heights[0], String(heights));
+});
+
+Deno.test("drawRx draws a single sample as a mark", () => {
+  const marks = (count: number) => {
+    const svg = drawRx(resultOf([kindOf("udp", 1, 1, { runs: [runOf(1, 1, count)] })]));
+    return svg.match(/<path class="f0"/g)!.length;
+  };
+  assertEquals(marks(1) - marks(2), 2, "one in each layout");
 });
 
 Deno.test("drawRx tells the machine, the experiment, the command and the verdicts", () => {

@@ -84,12 +84,15 @@ function header(result: Result<RxResults>, layout: Layout): Block {
 /** What one must know to believe the figures, or the most important of it. */
 function circumstances(result: Result<RxResults>, whole: boolean): string[] {
   const { machine, results } = result;
-  return [machineOf(machine, results), experimentOf(results, whole), runOf(result, whole)];
+  return [machineOf(machine, results, whole), experimentOf(results, whole), runOf(result, whole)];
 }
 
-function machineOf(m: Machine, { driver }: RxResults): string {
+function machineOf(m: Machine, { driver }: RxResults, whole: boolean): string {
   const cores = `${m.allowedCores.length} of ${m.cores} ${m.virtual ? "virtual " : ""}cores`;
-  return `${m.cpu}, ${cores} · Linux ${m.kernel}` + (driver === null ? "" : ` · driver ${driver}`);
+  const deno = whole ? ` · Deno ${m.deno}` : "";
+  return `${m.cpu}, ${cores} · Linux ${m.kernel}${
+    driver === null ? "" : ` · driver ${driver}`
+  }${deno}`;
 }
 
 function experimentOf(r: RxResults, whole: boolean): string {
@@ -99,9 +102,7 @@ function experimentOf(r: RxResults, whole: boolean): string {
 }
 
 function runOf({ command, when, machine: m }: Result<RxResults>, whole: boolean): string {
-  const versions = ` · uspf ${m.uspf}${
-    m.commit === null ? "" : ` (${m.commit})`
-  } · Deno\u00a0${m.deno}`;
+  const versions = ` · uspf ${m.uspf}${m.commit === null ? "" : ` (${m.commit})`}`;
   return `${command} · ${when.slice(0, 10)}${whole ? versions : ""}`;
 }
 

@@ -98,10 +98,12 @@ function drawMarks({ kind, i }: Curve, x: Scale, y: Scale, layout: Layout): stri
 /** Above the top, each over its curve's end or as near as the others let it. */
 function drawLabels(curves: readonly Curve[], frame: Frame, x: Scale, layout: Layout): string {
   const { font } = layout, gap = font / 2, from = frame.left - font, to = WIDTH - MARGIN;
-  const most = (to - from) / curves.length;
-  const labels = curves.map(({ kind, points }) => {
-    const width = labelIndent(layout) + textWidth(nameOf(kind), font) + gap;
-    return { centre: x.at(within(points, TOP_SHARE)), size: Math.min(most, width) };
+  const widths = curves.map(({ kind }) =>
+    labelIndent(layout) + textWidth(nameOf(kind), font) + gap
+  );
+  const most = fairShare(widths, to - from);
+  const labels = curves.map(({ points }, n) => {
+    return { centre: x.at(within(points, TOP_SHARE)), size: Math.min(most, widths[n]) };
   });
   const centres = spreadLabels(labels, from, to), y = frame.top - font * 1.5;
   return curves.map(({ kind, i }, n) => {
@@ -113,4 +115,12 @@ function drawLabels(curves: readonly Curve[], frame: Frame, x: Scale, layout: La
 
 function nameOf({ kind, verdict }: KindResults): string {
   return bracketed(kind, verdict.serviceMeans);
+}
+
+/** The width to which the longest labels must be cut for all to fit. */
+function fairShare(widths: readonly number[], room: number): number {
+  let most = Math.max(...widths);
+  const needed = () => widths.reduce((sum, width) => sum + Math.min(most, width), 0);
+  while (most > 1 && needed() > room) most--;
+  return most;
 }

@@ -4,7 +4,7 @@
 import { digits, median } from "../harness/numbers.ts";
 import type { KindResults, Run } from "./rx_results.ts";
 import { drawAxes, type Frame, linearScale, logScale, type Scale } from "./svg_axis.ts";
-import { curve, label, labelIndent, type Layout, leader, lineHeight } from "./svg_style.ts";
+import { curve, label, labelIndent, type Layout, leader, lineHeight, mark } from "./svg_style.ts";
 import { bracketed, MARGIN, px, spreadLabels, textAt, textWidth, WIDTH } from "./svg_text.ts";
 
 /** From here on, kinds differ so much that those at the bottom of a linear axis could not be told apart. */
@@ -55,7 +55,7 @@ function rateScale(
   const all = [...rates, ...kinds.map(({ mpps }) => mpps)].filter(Number.isFinite);
   const room = Math.max(2, Math.floor((frame.bottom - frame.top) / (layout.font * 1.8)));
   const most = Math.max(0, ...all);
-  if (!needsLog(kinds)) return linearScale(most, frame.bottom, frame.top, room);
+  if (!needsLog(kinds)) return linearScale(most, frame.bottom, frame.top, Math.min(room, 8));
   // One sample of a run that begins or ends must not take most of the axis.
   const slowest = Math.min(...kinds.map(({ mpps }) => mpps).filter((rate) => rate > 0));
   const least = Math.min(...all.filter((rate) => rate > slowest / 3));
@@ -68,10 +68,11 @@ function drawRuns(kind: KindResults, i: number, x: Scale, y: Scale, layout: Layo
   const bold = kind.runs.find(({ mpps }) => mpps === middle) ?? kind.runs[0];
   const thin = kind.runs.filter((run) => run !== bold);
   return [...thin, ...(bold ? [bold] : [])].map((run) => {
-    const points = averaged(usable(run)).map(([ms, mpps]) =>
-      `${px(x.at(ms / 1e3))} ${px(y.at(mpps))}`
-    );
-    return points.length === 0 ? "" : curve("M" + points.join("L"), i, layout, run !== bold);
+    const points = averaged(usable(run)).map(([ms, mpps]) => [x.at(ms / 1e3), y.at(mpps)]);
+    if (points.length === 0) return "";
+    if (points.length === 1) return mark(points[0][0], points[0][1], i, layout);
+    const path = points.map(([atX, atY]) => `${px(atX)} ${px(atY)}`).join("L");
+    return curve("M" + path, i, layout, run !== bold);
   }).join("");
 }
 
