@@ -233,6 +233,8 @@ Deno.test("drawRx escapes names", () => {
 Deno.test("drawRx says where there is nothing to draw", () => {
   const svg = drawRx(resultOf([HOLLOW]));
   assert(svg.includes("no samples") && svg.includes("no service times"));
+  const none = drawRx(resultOf([]));
+  assert(none.includes("no samples") && !none.includes("held back by"));
 });
 
 Deno.test("needsLog is for kinds more than ten times apart", () => {

@@ -29,7 +29,7 @@ const P99 = { name: "P99 µs", of: (k: KindResults) => time(k, k.serviceUs.p99) 
 const P999 = { name: "P99.9 µs", of: (k: KindResults) => time(k, k.serviceUs.p999) };
 const BOUND = { name: "held back by", of: (k: KindResults) => k.verdict.bottleneck };
 
-const COLUMNS: Record<Layout["name"], (baseline?: KindResults) => Column[]> = {
+const COLUMNS: Record<Layout["name"], (baseline: KindResults) => Column[]> = {
   wide: (baseline) => [
     { ...RATE, end: 0.25 },
     {
@@ -56,6 +56,7 @@ const COLUMNS: Record<Layout["name"], (baseline?: KindResults) => Column[]> = {
 /** The kinds' figures, a line each. */
 export function figuresTable(kinds: readonly KindResults[], layout: Layout): Block {
   const line = lineHeight(layout), width = WIDTH - 2 * MARGIN;
+  if (kinds.length === 0) return { height: 0, draw: () => "" };
   const columns = COLUMNS[layout.name](kinds[0]);
   const row = (y: number, of: (column: Column) => string, classes: string) =>
     columns.map((c) => textAt(MARGIN + c.end * width, y, of(c), classes)).join("");
@@ -68,7 +69,7 @@ export function figuresTable(kinds: readonly KindResults[], layout: Layout): Blo
     const rule = `<path class="a" d="M${MARGIN} ${px(top + line * 1.4)}H${WIDTH - MARGIN}"/>`;
     return row(top + line, (c) => c.name, "e m") + rule + rows.join("");
   };
-  return { height: kinds.length === 0 ? 0 : (kinds.length + 1.9) * line, draw };
+  return { height: (kinds.length + 1.9) * line, draw };
 }
 
 /** What must be known besides; the reasons only where there is room for them. */
@@ -89,10 +90,10 @@ export function footnotes(results: RxResults, layout: Layout): Block {
 }
 
 /** A ratio means as little as the lesser of its two rates. */
-function ratioTo(baseline?: KindResults): Column {
-  const meant = baseline?.verdict.throughputMeans ?? true;
+function ratioTo(baseline: KindResults): Column {
+  const meant = baseline.verdict.throughputMeans;
   const of = (k: KindResults) => bracketed(digits(k.ratio), meant && k.verdict.throughputMeans);
-  return { name: `× ${[...baseline?.kind ?? ""].slice(0, 8).join("")}`, end: 0.51, of };
+  return { name: `× ${[...baseline.kind].slice(0, 8).join("")}`, end: 0.51, of };
 }
 
 /** A kind's verdict, on a line. */
