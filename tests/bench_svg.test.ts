@@ -41,6 +41,7 @@ function kindOf(kind: string, mpps: number, us: number, change: Partial<KindResu
   const verdict: KindResults["verdict"] = {
     bottleneck: "receiver",
     because,
+    signs: "83 % empty",
     throughputMeans: true,
     serviceMeans: true,
     warnings: [],

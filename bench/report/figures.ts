@@ -81,7 +81,9 @@ function rxSection(result: Result<RxResults>): string {
     table(["port", "mean", "P50", "P99", "P99.9"], service),
     `What the figures mean:`,
     kinds.map((k) =>
-      `- ${k.kind}: ${meaning(k.verdict)}. ${capital(k.verdict.because)}.${warnings(k)}`
+      `- ${k.kind}: ${meaning(k.verdict)}. ${capital(k.verdict.because)}; ${k.verdict.signs}.${
+        warnings(k)
+      }`
     )
       .concat(skipped.map(({ kind, why }) => `- ${kind}: not measured: ${why}.`)).join("\n"),
   ].join("\n\n");

@@ -71,6 +71,7 @@ function verdictLines({ kind, verdict }: KindResults): string[] {
       verdict.bottleneck === "unclear" ? "something unclear" : `the ${verdict.bottleneck}`
     }: ${meaning(verdict)}`,
     `    ${verdict.because}`,
+    `    ${verdict.signs}`,
     ...verdict.warnings.map((warning) => `    doubtful: ${warning}`),
   ];
 }

@@ -23,8 +23,9 @@ const NEAR_NS = 120;
 export interface Verdict {
   /** What held the flood back. */
   bottleneck: "sender" | "link" | "receiver" | "unclear";
-  /** The rule that says so, with its figures, as a sentence. */
+  /** The rule that says so, and the figures that it is drawn from; each part of a sentence. */
   because: string;
+  signs: string;
   /** Whether the throughput is the receiver's own; whether its service time and CPU time can be believed. */
   throughputMeans: boolean;
   serviceMeans: boolean;
@@ -57,7 +58,8 @@ export function judge(runs: Run[], circumstances: Circumstances): Verdict {
   ];
   return {
     bottleneck,
-    because: `${why}: ${shares.join(", ")}`,
+    because: why,
+    signs: shares.join(", "),
     throughputMeans: bottleneck === "receiver",
     serviceMeans: !circumstances.sameCore && !(is.idle && is.lost),
     warnings,
