@@ -71,6 +71,7 @@ function resultOf(kinds: KindResults[], change: Partial<RxResults> = {}): Result
     burst: 256,
     packetBytes: 60,
     wait: "spin",
+    paceUs: 0,
     cores: { sender: 0, receiver: 1 },
     kinds,
     skipped: [{ kind: "netmap", why: "no /dev/netmap" }],
