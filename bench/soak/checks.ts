@@ -14,8 +14,8 @@
  * second, and comes to over 1 MB in all. An allocator takes memory in steps, and a step lies in one half
  * only; less than 1 MB is what one thread's cache of free pages may hold.
  *
- * A hypervisor that takes the cores away makes packets wait: where a limit is exceeded and more than 0.5 % of
- * one of the intervals was stolen, the service time is not judged.
+ * Who takes the cores away makes packets wait: where the limit is exceeded and the hypervisor or other
+ * programs took more than 0.5 % of one of the intervals, the service time is not judged.
  */
 import type { Interval, Stalls, Totals } from "./intervals.ts";
 import type { Deoptimisation } from "./v8_trace.ts";
@@ -25,7 +25,7 @@ const LIMITS = { resident: 8 * MB, heapUsed: 2 * MB };
 const SLOPE = 16 * MB / 3600, NOISE = MB;
 const SETTLED = 1; // index of the second interval
 const LEAST_TO_JUDGE = 3, LEAST_OF_A_HALF = 3;
-const WORST_RATIO = 1.5, STOLEN_SHARE = 0.005;
+const WORST_RATIO = 1.5, TAKEN_SHARE = 0.005;
 const LISTED = 10;
 
 /** What became of a check. "noted" is neither good nor bad. */
@@ -86,15 +86,17 @@ export function checkService(intervals: readonly Interval[]): Check {
   if (intervals.length < LEAST_TO_JUDGE) return notEnough(name, intervals);
   const second = intervals[SETTLED], last = intervals.at(-1)!;
   const ratio = last.serviceNs.p999 / second.serviceNs.p999;
-  const stolen = [second, last].map((interval) => interval.stolenMs / 1e3 / interval.seconds);
-  const disturbed = Math.max(...stolen) > STOLEN_SHARE;
-  const shares = stolen.map((share) => (share * 100).toFixed(2)).join(" and ");
+  const stolen = [second, last].map(({ stolenMs, seconds }) => stolenMs / 1e3 / seconds);
+  const waited = [second, last].map(({ waitedMs, seconds }) => waitedMs / 1e3 / seconds);
+  const disturbed = stolen.some((share, i) => share + waited[i] > TAKEN_SHARE);
   return {
     name,
     verdict: ratio <= WORST_RATIO ? "ok" : disturbed ? "not judged" : "FAILED",
-    figures: `P99.9 of the second interval ${ns(second.serviceNs.p999)}, of the last ${
-      ns(last.serviceNs.p999)
-    }: ${ratio.toFixed(2)} times (at most ${WORST_RATIO}); the hypervisor took ${shares} % of them`,
+    figures:
+      `P99.9 of the second interval ${ns(second.serviceNs.p999)}, of the last ${
+        ns(last.serviceNs.p999)
+      }: ${ratio.toFixed(2)} times (at most ${WORST_RATIO}); of their time the hypervisor took ` +
+      `${percent(stolen)}, other programs ${percent(waited)}`,
   };
 }
 
@@ -183,6 +185,10 @@ function mega(bytes: number): string {
 
 function signed(value: number): string {
   return `${value < 0 ? "" : "+"}${value.toFixed(2)}`;
+}
+
+function percent(shares: readonly number[]): string {
+  return shares.map((share) => `${(share * 100).toFixed(2)} %`).join(" and ");
 }
 
 function ns(value: number): string {

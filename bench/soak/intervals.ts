@@ -7,7 +7,7 @@
  */
 import { type CaptureCounts, type CaptureState, COUNTER } from "../../capture/capture_state.ts";
 import { tscHz } from "../../ffi/host.ts";
-import { stolenMs } from "../harness/machine.ts";
+import { stolenFrom, waitedFor } from "./taken.ts";
 import type { Seen } from "./v8_trace.ts";
 
 /** What the receiver measures in an interval. */
@@ -28,8 +28,10 @@ export interface Measured {
   /** In this interval; `null` where the port cannot know. */
   lost: number | null;
   dropped: number;
-  /** Of the cores that the soak runs on, in all. */
+  /** What the hypervisor took from the cores that the soak runs on, in all. */
   stolenMs: number;
+  /** For how long the receiver's threads waited while other programs had their cores. */
+  waitedMs: number;
 }
 
 /** An interval, and what V8 said in it. */
@@ -61,6 +63,7 @@ export class IntervalMeter {
   #service: Float64Array;
   #counters: Float64Array;
   #stolen: number;
+  #waited: number;
   #start: number;
   #from: number;
 
@@ -69,6 +72,7 @@ export class IntervalMeter {
     this.#service = state.service.memory.slice();
     this.#counters = state.counters.slice();
     this.#stolen = stolenFrom(cores);
+    this.#waited = waitedFor(cores);
     this.#start = this.#from = performance.now();
   }
 
@@ -77,8 +81,9 @@ export class IntervalMeter {
     const now = performance.now(), counters = this.state.counters.slice();
     const since = (counter: number) => counters[counter] - this.#counters[counter];
     const service = this.state.service.since(this.#service).distribution(1e9 / tscHz());
-    const stolen = stolenFrom(this.cores), seconds = (now - this.#from) / 1e3;
+    const stolen = stolenFrom(this.cores), waited = waitedFor(this.cores);
     const { mean, p50, p99, p999 } = service, received = since(COUNTER.received);
+    const seconds = (now - this.#from) / 1e3;
     const measured = {
       seconds,
       endS: (now - this.#start) / 1e3,
@@ -88,20 +93,16 @@ export class IntervalMeter {
       lost: counters[COUNTER.lost] < 0 ? null : since(COUNTER.lost),
       dropped: since(COUNTER.dropped),
       stolenMs: stolen - this.#stolen,
+      waitedMs: waited - this.#waited,
       ...memory(),
     };
     this.#service = this.state.service.memory.slice();
     this.#counters = counters;
     this.#stolen = stolen;
+    this.#waited = waited;
     this.#from = now;
     return measured;
   }
-}
-
-/** Milliseconds that the hypervisor has taken from some cores. */
-export function stolenFrom(cores: readonly number[]): number {
-  const stolen = stolenMs();
-  return [...new Set(cores)].reduce((sum, core) => sum + (stolen.get(core) ?? 0), 0);
 }
 
 function memory(): { heapUsed: number; external: number; resident: number } {
@@ -119,10 +120,12 @@ const COLUMNS: [title: string, width: number][] = [
   ["heap", 7],
   ["ext.", 7],
   ["resident MB", 12],
-  ["GC", 16],
+  ["scavenge", 9],
+  ["mark-compact", 13],
   ["deopt", 6],
   ["lost", 8],
-  ["stolen ms", 10],
+  ["stolen", 7],
+  ["waited ms", 10],
 ];
 
 /** The head of the table of intervals. */
@@ -140,16 +143,12 @@ export function intervalLine(i: Interval): string {
     mega(i.heapUsed),
     mega(i.external),
     mega(i.resident),
-    collectionsOf(i),
+    `${i.collections["scavenge"] ?? 0}`,
+    `${i.collections["mark-compact"] ?? 0}`,
     `${i.deoptimisations.length}`,
     i.lost === null ? "unknown" : `${i.lost}`,
     `${i.stolenMs}`,
+    i.waitedMs.toFixed(0),
   ];
   return cells.map((cell, column) => ` ${cell}`.padStart(COLUMNS[column][1])).join("");
-}
-
-/** "3 scav 1 mark"; the JSON has V8's own words. */
-function collectionsOf({ collections }: Interval): string {
-  const some = Object.entries(collections).map(([kind, count]) => `${count} ${kind.slice(0, 4)}`);
-  return some.length === 0 ? "none" : some.join(" ");
 }

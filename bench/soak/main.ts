@@ -35,7 +35,7 @@ import { parseSoakOptions, SOAK_HELP, type SoakOptions } from "./options.ts";
 import type { ReceiverOptions } from "./receiver.ts";
 import { type Seen, V8_FLAGS, V8Trace } from "./v8_trace.ts";
 
-const GRACE_S = 60;
+const GRACE_S = 60, TWICE_MS = 500;
 const CORES_FOR_A_THREAD = 3;
 
 /** What a soak found, as it stands in its JSON under `results`. */
@@ -102,7 +102,7 @@ async function soak(
   const { minutes, intervalS, send } = options, wanted = Math.floor(minutes * 60 / intervalS);
   const intervals: Interval[] = [], trace = new V8Trace();
   let totals: Totals | undefined, sender: Child | undefined;
-  const unlisten = onSignal(() => sender?.stop());
+  const unlisten = onSignal(() => sender === undefined ? killChildren() : sender.stop());
   const take = (line: string) => {
     if (line === "" || line === "ready" || trace.take(line)) return;
     const news: { interval?: Interval; totals?: Totals } = parse(line);
@@ -135,10 +135,17 @@ async function soak(
       rest,
       checks,
     };
+  } catch (error) {
+    throw Object.assign(error as Error, { expected: isChilds(error as Error) });
   } finally {
     killChildren();
     unlisten();
   }
+}
+
+/** A child's failure; the child has said why. */
+function isChilds({ message }: Error): boolean {
+  return message.startsWith("Cannot go on: ");
 }
 
 function allChecks(
@@ -171,10 +178,18 @@ function startSender(port: string, core: number, minutes: number): Child {
   return new Child("sender/main.ts", args, { permissions: "send", timeoutMs });
 }
 
-/** The first signal ends the soak, the second one the children at once. Returns what ends that. */
+/**
+ * The first signal ends the soak, a later one the children at once; Ctrl-C may come twice at a time, from the
+ * terminal and from `deno task`. Returns what ends that.
+ */
 function onSignal(stop: () => void): () => void {
-  let times = 0;
-  const listener = () => times++ === 0 ? stop() : killChildren();
+  let first = Infinity;
+  const listener = () => {
+    const now = performance.now();
+    if (first === Infinity) stop();
+    else if (now - first > TWICE_MS) killChildren();
+    first = Math.min(first, now);
+  };
   const signals = ["SIGINT", "SIGTERM"] as const;
   for (const signal of signals) Deno.addSignalListener(signal, listener);
   return () => signals.forEach((signal) => Deno.removeSignalListener(signal, listener));
@@ -196,7 +211,8 @@ function printDeoptimisations(
     if (lines.length > 0) print(`deoptimised ${when}:\n  ${lines.join("\n  ")}`);
   };
   list("up to the end of the second interval", intervals.slice(0, 2));
-  list("after it", [...intervals.slice(2), rest]);
+  list("after it", intervals.slice(2));
+  list("while ending", [rest]);
 }
 
 await runCommand(main);

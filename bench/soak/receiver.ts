@@ -20,10 +20,10 @@ import { TradingEngine } from "../../engine/trading_engine.ts";
 import { pinToCore, threadCpuNs, tscHz } from "../../ffi/host.ts";
 import { openPort } from "../../ffi/open_port.ts";
 import { RX, ticksBetween } from "../../ffi/port.ts";
-import { turn } from "../../ffi/usage.ts";
+import { runCommand, turn } from "../../ffi/usage.ts";
 import { PacketFilter } from "../../filter/packet_filter.ts";
-import { stolenFrom } from "./intervals.ts";
 import type { Stalls, Totals } from "./intervals.ts";
+import { stolenFrom } from "./taken.ts";
 import { flushLines } from "./v8_trace.ts";
 import { Watch } from "./watch.ts";
 
@@ -152,8 +152,12 @@ function newEngine(rings: TickRing[]): TradingEngine {
   return new TradingEngine(rings, (market) => new MeanReversion(market));
 }
 
-flushLines();
-const options: ReceiverOptions = JSON.parse(Deno.args[0]);
-const totals = await (options.thread ? runThread(options) : runInline(options));
-console.log(JSON.stringify({ totals }));
-Deno.exit(0); // the watch's signal listener would keep it
+async function main(): Promise<number> {
+  flushLines();
+  const options: ReceiverOptions = JSON.parse(Deno.args[0]);
+  const totals = await (options.thread ? runThread(options) : runInline(options));
+  console.log(JSON.stringify({ totals }));
+  return 0;
+}
+
+await runCommand(main);
