@@ -50,8 +50,9 @@ export interface SoakResults {
   sent: number;
   totals: Totals;
   intervals: Interval[];
-  /** V8's words after the last interval. */
-  rest: Seen;
+  /** What V8 said before the receiver was ready, and after the last interval. */
+  starting: Seen;
+  ending: Seen;
   checks: Check[];
 }
 
@@ -101,10 +102,14 @@ async function soak(
 ): Promise<SoakResults> {
   const { minutes, intervalS, send } = options, wanted = Math.floor(minutes * 60 / intervalS);
   const intervals: Interval[] = [], trace = new V8Trace();
-  let totals: Totals | undefined, sender: Child | undefined;
+  let totals: Totals | undefined, sender: Child | undefined, starting = trace.seen();
   const unlisten = onSignal(() => sender === undefined ? killChildren() : sender.stop());
   const take = (line: string) => {
-    if (line === "" || line === "ready" || trace.take(line)) return;
+    if (line === "" || trace.take(line)) return;
+    if (line === "ready") {
+      starting = trace.seen();
+      return;
+    }
     const news: { interval?: Interval; totals?: Totals } = parse(line);
     totals = news.totals ?? totals;
     if (news.interval === undefined || intervals.length === wanted) return;
@@ -122,18 +127,18 @@ async function soak(
       .then((text) => text.trimEnd().split("\n").slice(-1).forEach(take))
       .finally(() => sender?.stop());
     const [{ sent }] = await Promise.all([sending, receiving]);
-    const checks = allChecks(options, intervals, totals!, sent), { thread, port } = receiverOptions;
-    const engine = thread ? "thread" : "inline", rest = trace.seen();
+    const { thread, port: receive } = receiverOptions;
     return {
-      receive: port,
+      receive,
       send,
-      engine,
+      engine: thread ? "thread" : "inline",
       intervalS,
       sent,
       totals: totals!,
+      starting,
       intervals,
-      rest,
-      checks,
+      ending: trace.seen(),
+      checks: allChecks(receive, intervals, totals!, sent),
     };
   } catch (error) {
     throw Object.assign(error as Error, { expected: isChilds(error as Error) });
@@ -149,7 +154,7 @@ function isChilds({ message }: Error): boolean {
 }
 
 function allChecks(
-  { receive }: SoakOptions,
+  receive: string,
   intervals: Interval[],
   totals: Totals,
   sent: number,
@@ -203,16 +208,17 @@ function parse(line: string): { interval?: Interval; totals?: Totals } {
 }
 
 function printDeoptimisations(
-  { intervals, rest }: SoakResults,
+  { starting, intervals, ending }: SoakResults,
   print: (line: string) => void,
 ): void {
   const list = (when: string, seen: Seen[]) => {
     const lines = listDeoptimisations(seen.flatMap(({ deoptimisations }) => deoptimisations));
     if (lines.length > 0) print(`deoptimised ${when}:\n  ${lines.join("\n  ")}`);
   };
-  list("up to the end of the second interval", intervals.slice(0, 2));
+  list("before the receiver was ready", [starting]);
+  list("from then to the end of the second interval", intervals.slice(0, 2));
   list("after it", intervals.slice(2));
-  list("while ending", [rest]);
+  list("while ending", [ending]);
 }
 
 await runCommand(main);
