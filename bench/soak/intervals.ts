@@ -3,7 +3,8 @@
  *
  * Rates and service times are of that interval alone: the difference of the counters, and of the histogram,
  * since the last one. The heap is measured after a collection, asked for between two bursts: what is left is
- * in use, and a growing series of that is a leak.
+ * in use, and a growing series of that is a leak. It takes some milliseconds, for which capture and engine stand
+ * still; with a capture thread only the engine, so that at full rate ticks are dropped then.
  */
 import { type CaptureCounts, type CaptureState, COUNTER } from "../../capture/capture_state.ts";
 import { tscHz } from "../../ffi/host.ts";
@@ -124,6 +125,7 @@ const COLUMNS: [title: string, width: number][] = [
   ["mark-compact", 13],
   ["deopt", 6],
   ["lost", 8],
+  ["dropped", 8],
   ["stolen", 7],
   ["waited ms", 10],
 ];
@@ -147,6 +149,7 @@ export function intervalLine(i: Interval): string {
     `${i.collections["mark-compact"] ?? 0}`,
     `${i.deoptimisations.length}`,
     i.lost === null ? "unknown" : `${i.lost}`,
+    `${i.dropped}`,
     `${i.stolenMs}`,
     i.waitedMs.toFixed(0),
   ];

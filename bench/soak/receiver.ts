@@ -5,12 +5,12 @@
  *  inline   this thread: pump, poll, pump, poll, …; after each slice of 20 ms the watch, and the event loop
  *  thread   a capture thread of its own (BackgroundCapture); this one runs the engine, and the watch
  * ```
+ * With a thread of its own the capture's bursts are not looked at one by one: only its own loop could.
  * It prints "ready", each interval and the totals as JSON lines, among the lines of V8's trace. It ends when,
  * after SIGINT, no packet has come for a second: the sender may go on for a moment; or when none has come for
  * ten.
  */
 import { BackgroundCapture } from "../../capture/background_capture.ts";
-import { COUNTER } from "../../capture/capture_state.ts";
 import { drainEngine, runEngine } from "../../capture/engine_loop.ts";
 import { PacketCapture } from "../../capture/packet_capture.ts";
 import { TICK_BYTES } from "../../capture/tick_decoder.ts";
@@ -58,17 +58,14 @@ async function runInline(options: ReceiverOptions): Promise<Totals> {
   const engine = newEngine([ticks]), { state } = capture;
   capture.warmUp();
   const watch = new Watch(state, options, () => capture.housekeep());
-  console.log("ready");
   capture.begin();
-  while (state.counters[COUNTER.received] === 0 && watch.goesOn()) {
-    turns(capture, engine);
-    await turn();
-  }
+  console.log("ready");
+  while (!waitForFirst(capture) && watch.goesOn()) await turn();
+  watch.goesOn(); // the first interval begins here
   const stalls = watchFirstSecond(capture, engine, options.cores);
   while (watch.goesOn()) {
     turns(capture, engine);
     await turn();
-    capture.resume();
   }
   capture.housekeep();
   while (engine.poll(BATCH) > 0);
@@ -76,6 +73,14 @@ async function runInline(options: ReceiverOptions): Promise<Totals> {
   engine.close();
   port.close();
   return totals;
+}
+
+/** A slice of waiting for the first packets: whether they came. */
+function waitForFirst(capture: PacketCapture): boolean {
+  for (const end = performance.now() + SLICE_MS; performance.now() < end;) {
+    if (capture.pump() > 0) return true;
+  }
+  return false;
 }
 
 /** A slice of capture and engine in turn. */
