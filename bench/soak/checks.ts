@@ -12,7 +12,7 @@
  *
  * Grows steadily: the least-squares slope is over 16 MB an hour in the first half of the time and in the
  * second, and comes to over 1 MB in all. An allocator takes memory in steps, and a step lies in one half
- * only; less than 1 MB is what one thread's cache of free pages may hold.
+ * only; less than 1 MB cannot be told from the pages that it keeps for later.
  *
  * Who takes the cores away makes packets wait: where the limit is exceeded and the hypervisor or other
  * programs took more than 0.5 % of one of the intervals, the service time is not judged.
