@@ -56,6 +56,13 @@ export class Histogram {
     }
   }
 
+  /** What was counted since `before`, a copy of the memory, was taken; but its `max` is that of all. */
+  since(before: Float64Array): Histogram {
+    const memory = this.memory.slice();
+    for (let i = 0; i < memory.length; i++) if (i !== MAX) memory[i] -= before[i];
+    return new Histogram(memory);
+  }
+
   /** The value below which the share `q` of all lies: the middle of its bucket; 0 where there is none. */
   quantile(q: number): number {
     const memory = this.memory, target = q * memory[COUNT];
