@@ -23,9 +23,13 @@ export function latencySection(result: Result<Results>): string {
   const measures = Object.keys(TITLES) as Measure[];
   return [
     "### Latency",
-    `${commandOf(result)}: µs from the time at which a packet was scheduled, by the time stamp counter, so that ` +
+    `${
+      commandOf(result)
+    }: µs from the time at which a packet was scheduled, by the time stamp counter, so that ` +
     "nothing that waited is left out (coordinated omission).",
-    ...measures.flatMap((measure) => section(TITLES[measure], measurements.filter((m) => m.plan.measure === measure))),
+    ...measures.flatMap((measure) =>
+      section(TITLES[measure], measurements.filter((m) => m.plan.measure === measure))
+    ),
     ...(verdict === null ? [] : [`${verdictLine(verdict)}.`]),
     ...notMeasured(skipped),
   ].join("\n\n");
@@ -37,10 +41,17 @@ function section(title: string, measured: Measured[]): string[] {
     const { p50, p90, p99, p999, p9999, max } = m.asScheduled;
     const cells = [p50, p90, p99, p999, p9999, max].map((ns) => digits(ns / 1000));
     const { kind, wait, rateHz } = m.plan;
-    return [`${kind}, ${wait}`, ...cells, rateHz.toLocaleString("en"), doubts(m).length > 0 ? "¹" : ""];
+    return [
+      `${kind}, ${wait}`,
+      ...cells,
+      rateHz.toLocaleString("en"),
+      doubts(m).length > 0 ? "¹" : "",
+    ];
   });
   const layouts = [...new Set(measured.map(({ plan }) => layoutText(plan.layout)))];
-  const reasons = measured.flatMap((m) => doubts(m).map((why) => `${m.plan.kind}, ${m.plan.wait}: ${why}`));
+  const reasons = measured.flatMap((m) =>
+    doubts(m).map((why) => `${m.plan.kind}, ${m.plan.wait}: ${why}`)
+  );
   return [
     `${title}; threads: ${layouts.map((text) => `\`${text}\``).join(" or ")}.`,
     table(HEAD, rows),
@@ -49,7 +60,8 @@ function section(title: string, measured: Measured[]): string[] {
 }
 
 function notMeasured(skipped: Results["skipped"]): string[] {
-  return skipped.length === 0
-    ? []
-    : [skipped.map(({ measure, kind, skipped }) => `- ${measure}, ${kind}: not measured: ${skipped}.`).join("\n")];
+  return skipped.length === 0 ? [] : [
+    skipped.map(({ measure, kind, skipped }) => `- ${measure}, ${kind}: not measured: ${skipped}.`)
+      .join("\n"),
+  ];
 }

@@ -12,7 +12,9 @@ export function soakSection(result: Result<SoakResults>): string {
   const rows = checks.map(({ name, verdict, figures }) => [name, verdict, figures]);
   return [
     "### Staying power",
-    `${commandOf(result)}: ${sent.toLocaleString("en")} packets through \`${receive}\`, with the engine and its ` +
+    `${commandOf(result)}: ${
+      sent.toLocaleString("en")
+    } packets through \`${receive}\`, with the engine and its ` +
     `strategy; ${intervals.length} intervals of ${intervalS} s, ` +
     `${digits(Math.min(...intervals.map(({ mpps }) => mpps)))} to ` +
     `${digits(Math.max(...intervals.map(({ mpps }) => mpps)))} Mpps.`,

@@ -1,12 +1,13 @@
 /**
  * Purpose: the arguments of `deno task soak`.
  */
-import { parseArgs } from "@std/cli";
+import { CommandLine } from "../../ffi/command_line.ts";
 import { parsePortName } from "../../ffi/port_name.ts";
-import { asUsage, choiceOption, numberOption, refuseUnknown, UsageError } from "../../ffi/usage.ts";
+import { asUsage, choiceOption, numberOption, UsageError } from "../../ffi/usage.ts";
 
 const KINDS = ["pipe", "soft"] as const;
 const ENGINES = ["auto", "thread", "inline"] as const;
+const DEFAULTS = { minutes: "10", interval: "60", engine: "auto" };
 const MOST_MINUTES = 7 * 24 * 60;
 
 /** The help text. */
@@ -47,37 +48,26 @@ export interface SoakOptions {
  * @throws {UsageError} for the first that is wrong.
  */
 export function parseSoakOptions(args: string[]): SoakOptions {
-  const unknown: string[] = [];
-  const flags = parseArgs(args, {
-    string: ["minutes", "interval", "port", "i", "o", "engine", "json"],
-    boolean: ["help"],
-    default: { minutes: "10", interval: "60", engine: "auto" },
-    unknown: (arg: string) => (unknown.push(arg), false),
-  }) as unknown as Record<string, string | undefined> & { help: boolean };
-  const { help, json } = flags;
-  if (help) return { ...parseSoakOptions([]), help };
-  refuseUnknown([], unknown);
-  const minutes = numberOption("--minutes", flags.minutes, {
-    low: 0.01,
-    high: MOST_MINUTES,
-    whole: false,
+  const { values, switches: { help } } = new CommandLine(args, {
+    values: ["port", "i", "o", "json", ...Object.keys(DEFAULTS)],
+    switches: ["help"],
+    defaults: DEFAULTS,
   });
-  const intervalS = numberOption("--interval", flags.interval, { low: 1, high: 3600 });
+  const low = 0.01, high = MOST_MINUTES;
+  const minutes = numberOption("--minutes", values.minutes, { low, high, whole: false });
+  const intervalS = numberOption("--interval", values.interval, { low: 1, high: 3600 });
   if (minutes * 60 < intervalS) {
     throw new UsageError(
       `Cannot soak for ${minutes} minutes: less than an interval: give --interval seconds as well`,
     );
   }
-  if (json === "") throw new UsageError(`Cannot use --json "": no file: name one`);
-  const engine = choiceOption("--engine", flags.engine!, ENGINES);
-  return { minutes, intervalS, ...portsOf(flags), engine, json, help };
+  const engine = choiceOption("--engine", values.engine, ENGINES);
+  return { minutes, intervalS, ...portsOf(values), engine, json: values.json, help };
 }
 
-function portsOf(flags: Record<string, string | boolean | undefined>): {
-  receive: string;
-  send: string;
-} {
-  const { i, o, port } = flags as Record<string, string | undefined>;
+function portsOf(
+  { i, o, port }: Readonly<Record<string, string | undefined>>,
+): Pick<SoakOptions, "receive" | "send"> {
   if (i === undefined && o === undefined) {
     const kind = choiceOption("--port", port ?? KINDS[0], KINDS);
     const [a, b] = kind === "pipe" ? ["{1", "}1"] : [":1", ":2"];
