@@ -8,8 +8,10 @@
  * With a limit of size or time "x.pcapng" becomes x_00001.pcapng, x_00002.pcapng, and so on
  * (output_files.ts). The next file is begun when there is something to be written to it.
  *
- * Whatever is written, the tail is written behind it, and overwritten by what comes next: so a file is
- * whole at any time, even if we are killed, and a full disk has room for the tail.
+ * Whatever is written, the tail is written behind it, and cut off before what comes next: so a file is
+ * whole at any time, and a full disk has room for the tail. If we are killed in the middle of a write, the
+ * file ends within a block, which readers know of captures; never is the rest of an older tail taken for a
+ * packet's bytes.
  */
 import {
   directoryOf,
@@ -39,6 +41,7 @@ export interface Frame {
 
 /** Who is told what became of packets. */
 export interface WriteCounter {
+  /** Below 0: so many of those counted are not. */
   countWritten(packets: number, bytes: number): void;
   countUnwritten(packets: number, bytes: number): void;
 }
@@ -48,6 +51,8 @@ export class WriteError extends Error {
   /** Always `WriteError`. */
   override readonly name = "WriteError";
 }
+
+const NO_RUN: BlockRun = { bytes: 0, packets: 0, packetBytes: 0 };
 
 /** Writes pcapng files; it must be closed. */
 export class PcapngWriter {
@@ -149,29 +154,33 @@ export class PcapngWriter {
     left: BlockRun,
     log: WriteCounter,
   ): void {
-    const before = this.#bytes, reserve = this.frame.tail();
-    // Packets count as written once there is room for the tail behind them.
-    const fault = this.#writeAt(before, blocks) ?? this.#writeAt(before + all.bytes, reserve);
-    const run = fault === undefined
-      ? all
-      : blocksWithin(blocks, this.#size - before - this.frame.tailBytes);
-    log.countWritten(run.packets, run.packetBytes);
+    const before = this.#bytes;
+    this.#cut(before);
+    let fault = this.#writeAt(before, blocks), counted = NO_RUN, run = all;
+    if (fault === undefined) {
+      // The tail is to know of them; where it finds no room, some must make room for it.
+      log.countWritten(all.packets, all.packetBytes);
+      counted = all;
+      fault = this.#writeAt(before + all.bytes, this.frame.tail());
+    }
+    if (fault !== undefined) run = blocksWithin(blocks, this.#size - before - this.frame.tailBytes);
+    log.countWritten(run.packets - counted.packets, run.packetBytes - counted.packetBytes);
     left.bytes -= run.bytes;
     left.packets -= run.packets;
     left.packetBytes -= run.packetBytes;
-    if (fault !== undefined) {
-      log.countUnwritten(left.packets, left.packetBytes);
-      left.packets = left.packetBytes = 0;
-    }
     this.#bytes += run.bytes;
-    const late = this.#putTail();
-    if (fault !== undefined || late !== undefined) this.#fail(fault ?? late);
+    if (fault === undefined) return;
+    log.countUnwritten(left.packets, left.packetBytes);
+    left.packets = left.packetBytes = 0;
+    this.#putTail();
+    this.#fail(fault);
   }
 
   /** Ends the file with a tail, or where there is no room for it without; returns the error it met, if any. */
   #putTail(): unknown {
-    const tail = this.frame.tail(), fault = this.#writeAt(this.#bytes, tail);
-    this.#cut(this.#bytes + (fault === undefined ? tail.length : 0));
+    this.#cut(this.#bytes);
+    const fault = this.#writeAt(this.#bytes, this.frame.tail());
+    if (fault !== undefined) this.#cut(this.#bytes);
     return fault;
   }
 
