@@ -201,7 +201,7 @@ testWrite("stops at a full disk with one line, the capture goes on", async () =>
   assertEquals(
     [finished.code, finished.stderr],
     [
-      0,
+      1,
       `Cannot write "${file}": no space left on device: make room, or choose another disk; ` +
       "the capture goes on\n",
     ],
@@ -223,7 +223,7 @@ testWrite("of a file stops at a full disk, the capture reads to the end", async 
   const file = `${place.path}/x.pcapng`;
   const args = ["-i", `pcap:${source}`, "--write", file, "--write-all", "--json"];
   const finished = await run("capture", args), s = finalOf(finished);
-  assertEquals([finished.code, finished.stderr], [0, `${s.write.failed}\n`]);
+  assertEquals([finished.code, finished.stderr], [1, `${s.write.failed}\n`]);
   assertEquals([s.received, s.write.packets + s.write.missed], [12_000, 12_000]);
   assertGreater(s.write.packets, 1000);
   const got = bytesOf(parsePcapng(Deno.readFileSync(file)).packets);
