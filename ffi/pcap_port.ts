@@ -7,7 +7,7 @@
  * ```
  * A sync that finds all slots released parses the next packets of the window into slots; once the window
  * has no whole packet left, it reads on. With a speed, packets are shown only when they are due. Opening
- * standard input blocks until the file's header has come; after that no sync blocks. A named pipe's may.
+ * standard input or a named pipe blocks until the file's header has come; after that no sync blocks.
  */
 import { openCaptureFile } from "./capture_file.ts";
 import { type CaptureFile, MAX_RECORD_BYTES } from "./capture_record.ts";

@@ -313,6 +313,36 @@ Deno.test("capture --write of standard input has its packets and times", async (
   assertEquals(bytesOf(parsePcapng(Deno.readFileSync(file)).packets), bytesOf(packets));
 });
 
+Deno.test("capture --write of a named pipe that falls silent has all that came, and hears Ctrl-C", async () => {
+  using files = new Files();
+  const packets = mixed(100),
+    pipe = `${files.directory}/pipe`,
+    file = `${files.directory}/x.pcapng`;
+  await new Deno.Command("mkfifo", { args: [pipe] }).output();
+  const capture = start("capture", [
+    "-i",
+    `pcap:${pipe}`,
+    "--write-all",
+    "--write",
+    file,
+    "--json",
+  ]);
+  using writer = await Deno.open(pipe, { write: true }); // waits until the capture has opened it
+  const bytes = pcapFile({ nano: true }, packets);
+  await writer.write(bytes.subarray(0, 30));
+  await capture.shown('"final":false');
+  for (let at = 30; at < bytes.length; at += 2000) {
+    await writer.write(bytes.subarray(at, at + 2000));
+    await delay(5);
+  }
+  await capture.shown('"received":100,');
+  capture.process.kill("SIGINT");
+  const finished = await capture.finished, s = finalOf(finished);
+  assertQuiet(finished);
+  assertEquals([s.received, s.write.packets, s.write.missed], [100, 100, 0]);
+  assertEquals(bytesOf(parsePcapng(Deno.readFileSync(file)).packets), bytesOf(packets));
+});
+
 /** A sender through a pipe, which loses nothing; it repeats itself after so many packets. */
 const PERIOD = 16_384;
 const flood = (name: string, rate: number, seconds: number) =>
