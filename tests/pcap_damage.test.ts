@@ -116,13 +116,6 @@ const DAMAGED: [name: string, file: Uint8Array, offset: number, reason: RegExp, 
       0,
     ],
     [
-      "a block larger than any",
-      join([section, with32(little.block(9, packet.bytes), 4, 0x7ffffffc)]),
-      28,
-      /a block of 2147483644 bytes/,
-      0,
-    ],
-    [
       "lengths that differ",
       join([section, eth, good, with32(good, 92, 100)]),
       28 + 20 + 96,
@@ -225,6 +218,22 @@ for (const [name, file, offset, reason, before] of DAMAGED) {
     }
   });
 }
+
+Deno.test("PcapPort says that a block is too large, and where, after all packets before", () => {
+  using files = new Files();
+  const path = `${files.directory}/read`, least = 16 * 1024 * 1024 + 4;
+  const blocks = [little.block(9, packet.bytes), good, section, eth];
+  for (const [i, bytes] of [least, 0xfffffffc, least, least].entries()) {
+    const file = join([section, eth, good, with32(blocks[i], 4, bytes)]);
+    const { packets, error } = files.read(file);
+    assertEquals(packets, [packet]);
+    isPortError(error);
+    const at = 28 + 20 + 96, most = "where 16777216 are the most";
+    const what = `a block of ${bytes} bytes at byte ${at}, ${most}`;
+    const remedy = "all before it was read, look whether the file is damaged";
+    assertEquals(error.message, `Cannot read "${path}": ${what}: ${remedy}`);
+  }
+});
 
 Deno.test("PcapPort throws the damage once, and has ended then", () => {
   using files = new Files();

@@ -219,7 +219,41 @@ Deno.test("PcapPort reads simple packets cut at their interface's snap length", 
   assertSame(files.read(file), [packet, { ...packet, bytes: packetOf(1, 8) }], "snap length 20");
 });
 
-Deno.test("PcapPort passes over blocks larger than its window", () => {
+Deno.test("PcapPort reads blocks with options of up to 16 MiB", () => {
+  using files = new Files();
+  const comment: Option = [1, new Uint8Array(65_000)], most = 16 * 1024 * 1024;
+  const one = { bytes: packetOf(1, 61), second: 3, nanosecond: 5 };
+  for (const big of [false, true]) {
+    const b = new Blocks(big), comments = Array(100).fill(comment);
+    const ns: Option = [9, Uint8Array.of(9)];
+    const packets = [
+      b.enhanced(0, 3_000_000_005n, one, comments),
+      b.enhanced(0, 3_000_000_005n, one),
+    ];
+    const head = [b.section(comments), b.interface(1, [...comments, ns])];
+    const largest = b.block(0x0bad, new Uint8Array(most - 12));
+    const file = join([...head, ...packets, ...packets, largest, ...packets]);
+    for (const chunk of [65_536, undefined]) {
+      const { packets: given, error } = files.read(file, chunk);
+      assertEquals([error, given], [undefined, Array(6).fill(one)]);
+    }
+  }
+});
+
+Deno.test("PcapPort needs no more memory for many large blocks than for one", () => {
+  using files = new Files();
+  const b = new Blocks(false), comments: Option[] = Array(200).fill([1, new Uint8Array(65_000)]);
+  const one = { bytes: packetOf(1, 61), second: 3, nanosecond: 0 };
+  const large = b.enhanced(0, 3_000_000n, one, comments); // 13 MB
+  const path = files.write(join([b.section(), b.interface(1), large])),
+    before = Deno.memoryUsage().rss;
+  const { packets } = takeAll(openFile(path, { loop: 40 }));
+  assertEquals(packets.length, 40);
+  const grown = Deno.memoryUsage().rss - before;
+  assert(grown < 32e6, `${grown / 1e6} MB more`);
+});
+
+Deno.test("PcapPort passes over blocks of unknown types", () => {
   using files = new Files();
   const packet = { bytes: packetOf(1, 61), second: 3, nanosecond: 0 };
   for (const big of [false, true]) {
