@@ -109,6 +109,11 @@ export function withoutFcs(captured: number, original: number, fcsBytes: number)
   return most < captured ? (most > 0 ? most : 0) : captured;
 }
 
+/** What is to be added to a packet's original length, since its header grows and its FCS is left out. */
+export function lengthChange(kind: number, fcsBytes: number): number {
+  return GROWTH[kind] - fcsBytes;
+}
+
 /** A word in the other byte order. */
 export function swap(value: number): number {
   return value << 24 | (value & 0xff00) << 8 | value >>> 8 & 0xff00 | value >>> 24;

@@ -17,6 +17,7 @@ import {
   type CaptureFile,
   damageAt,
   KIND_SHIFT,
+  lengthChange,
   MAX_PACKET_BYTES,
   MAX_RECORD_BYTES,
   settle,
@@ -99,7 +100,8 @@ export class PcapngFile implements CaptureFile {
     const window = this.#window, { words, end } = window, { slotsAt, buffersAt } = this.#ring;
     const mask = this.#ring.slotCount - 1, swapped = this.#swapped, id = this.#currentId;
     const { scale, span, baseHigh, baseLow, second, fcsBytes } = source;
-    const mark = source.kind! << KIND_SHIFT;
+    const mark = source.kind! << KIND_SHIFT, change = lengthChange(source.kind!, fcsBytes);
+    const originals = this.#ring.originals!;
     let at = window.position, taken = 0, odd = mark, nanosecond = this.#nanosecond;
     for (; taken < count && end - at >= LEAST.packet; taken++) {
       const k = at >> 2, coded = words[k + 1];
@@ -123,7 +125,8 @@ export class PcapngFile implements CaptureFile {
       nanosecond = Math.imul(since, scale);
       let length = captured;
       if (fcsBytes !== 0) length = withoutFcs(captured, original, fcsBytes);
-      const slot = slotsAt + ((first + taken & mask) << 2);
+      const index = first + taken & mask, slot = slotsAt + (index << 2);
+      originals[index] = original + change;
       words[slot] = k + 7 - buffersAt;
       words[slot + 1] = length | mark;
       words[slot + 2] = second;
@@ -182,6 +185,8 @@ export class PcapngFile implements CaptureFile {
     const length = source.fcsBytes === 0
       ? captured
       : withoutFcs(captured, original, source.fcsBytes);
+    this.#ring.originals![slot % this.#ring.slotCount] = original +
+      lengthChange(source.kind, source.fcsBytes);
     this.#show(slot, data, length | source.kind << KIND_SHIFT);
     window.position += bytes;
     return 1;

@@ -4,6 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { PacketCapture } from "../capture/packet_capture.ts";
 import { RECORDS_WORD, TickRing } from "../engine/tick_ring.ts";
 import { openPort } from "../ffi/open_port.ts";
+import { RING, SLOT_WORDS } from "../ffi/layout.ts";
 import { RX } from "../ffi/port.ts";
 import {
   Blocks,
@@ -217,6 +218,50 @@ Deno.test("PcapPort reads simple packets cut at their interface's snap length", 
     b.simple({ ...packet, bytes: packetOf(1, 8) }),
   ]);
   assertSame(files.read(file), [packet, { ...packet, bytes: packetOf(1, 8) }], "snap length 20");
+});
+
+/** Captured and original length of a file's packets, of which a ring has room for all. */
+function lengthsOf(file: string): [captured: number, original: number][] {
+  const port = openFile(file), ring = port.rx[0];
+  port.rxSync();
+  const lengths = Array.from({ length: ring.words[ring.at + RING.tail] }, (_, i) => {
+    const captured = ring.words[ring.slotsAt + i * SLOT_WORDS + 1];
+    return [captured, ring.originals![i]] as [number, number];
+  });
+  port.close();
+  return lengths;
+}
+
+Deno.test("PcapPort knows the original length of packets that were cut, as Ethernet packets without FCS", () => {
+  using files = new Files();
+  const sizes = [[61, 1514], [62, 62], [63, 9000], [64, 65], [70_000, 80_000]];
+  const packets = sizes.map(([captured, original], i) => (
+    { bytes: packetOf(i, captured), original, second: 3, nanosecond: 0 }
+  ));
+  const expected = (growth: number, fcs = 0) =>
+    sizes.map(([captured, original]) => [
+      Math.min(captured + growth, original + growth - fcs, 65_535),
+      original + growth - fcs,
+    ]);
+  for (const big of [false, true]) {
+    for (const [link, growth] of [[1, 0], [101, 14], [113, -2], [276, -6]]) {
+      const path = files.write(pcapFile({ big, link }, packets));
+      assertEquals(lengthsOf(path), expected(growth));
+    }
+    assertEquals(
+      lengthsOf(files.write(pcapFile({ big, link: 0x24000001 }, packets))),
+      expected(0, 4),
+    );
+    const b = new Blocks(big), raw = b.interface(101), eth = b.interface(1);
+    const blocksOf = (id: number) => packets.map((packet) => b.enhanced(id, 3_000_000n, packet));
+    const mixed = join([b.section(), eth, raw, ...blocksOf(0), ...blocksOf(1)]);
+    assertEquals(lengthsOf(files.write(mixed)), [...expected(0), ...expected(14)]);
+    const fcs = b.interface(1, [[FCS, Uint8Array.of(4)]]);
+    assertEquals(lengthsOf(files.write(join([b.section(), fcs, ...blocksOf(0)]))), expected(0, 4));
+    const simple = b.simple({ ...packets[0], original: 1500 });
+    const cut = join([b.section(), b.interface(1, [], 61), simple, b.obsolete(0, 3n, packets[2])]);
+    assertEquals(lengthsOf(files.write(cut)), [[61, 1500], [63, 9000]]);
+  }
 });
 
 Deno.test("PcapPort reads blocks with options of up to 16 MiB", () => {

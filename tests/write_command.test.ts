@@ -34,6 +34,7 @@ function mixed(count: number): Packet[] {
     const ns = i * STEP_NS;
     return {
       bytes: i % 60 === 59 ? packet.slice(0, 20) : packet,
+      original: packet.length,
       second: SECOND + Math.floor(ns / 1e9),
       nanosecond: ns % 1e9,
     };
@@ -113,10 +114,11 @@ testWrite("keeps a file's packets and times to the nanosecond", async () => {
     const parsed = checkWritten(file, s);
     assertEquals([s.received, s.accepted, s.write.missed], [2000, 1600, 0]);
     assertEquals(
-      parsed.packets.map(({ ns, bytes }) => ({ ns, bytes })),
-      expected.map(({ bytes, second, nanosecond }) => ({
+      parsed.packets.map(({ ns, bytes, original }) => ({ ns, bytes, original })),
+      expected.map(({ bytes, second, nanosecond, original }) => ({
         ns: BigInt(second) * 1_000_000_000n + BigInt(nanosecond),
         bytes,
+        original,
       })),
     );
     const [[name, description]] = interfacesOf(parsed);
@@ -128,6 +130,31 @@ testWrite("keeps a file's packets and times to the nanosecond", async () => {
     capture(["--write-all"], packets),
   ]);
   assertEquals(countsOf(all.again), countsOf(all.s));
+});
+
+testWrite("keeps what is left of a packet above 64 KiB, and its length", async () => {
+  using files = new Files();
+  const large = { bytes: new Uint8Array(70_000).fill(7), second: SECOND, nanosecond: 0 };
+  const source = files.write(pcapFile({}, [large, { ...large, original: 90_000 }]));
+  const file = `${files.directory}/x.pcapng`;
+  const args = ["-i", `pcap:${source}`, "--write", file, "--write-all", "--json"];
+  const finished = await run("capture", args);
+  assertQuiet(finished);
+  const { packets } = checkWritten(file, finalOf(finished));
+  const lengths = packets.map(({ bytes, original }) => [bytes.length, original]);
+  assertEquals(lengths, [[65_535, 70_000], [65_535, 90_000]]);
+  const seen = execute(
+    "tshark",
+    "-r",
+    file,
+    "-T",
+    "fields",
+    "-e",
+    "frame.cap_len",
+    "-e",
+    "frame.len",
+  );
+  assertEquals(seen, "65535\t70000\n65535\t90000\n");
 });
 
 /** The packets of some files, one after the other; each of them is whole. */
