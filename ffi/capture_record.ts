@@ -15,11 +15,8 @@ import { GROWTH, LINK, toEthernet } from "./link_types.ts";
 export const MAX_PACKET_BYTES = 262144;
 /** The most of a packet that a slot shows; what is longer is cut, and the filter finds it truncated. */
 export const MAX_SLOT_BYTES = 65535;
-/**
- * What a window must hold besides a chunk: the largest record, with its options; other readers allow as
- * much. The memory is touched only as far as records reach.
- */
-export const MAX_RECORD_BYTES = 16 * 1024 * 1024;
+/** What a window must hold besides a chunk: the largest packet with what is around it. */
+export const MAX_RECORD_BYTES = 2 * MAX_PACKET_BYTES;
 
 /** A capture file, of whatever format, from its first record on. */
 export interface CaptureFile {
@@ -37,14 +34,16 @@ export interface CaptureFile {
 }
 
 /** A sentence on a record at the window's position that is too large to be read. */
-export function tooLargeAt(window: FileWindow, bytes: number): string {
-  return `a block of ${bytes} bytes at byte ${window.offset}, where ${MAX_RECORD_BYTES} are the most: ` +
+export function tooLargeAt(window: FileWindow, bytes: number, most: number): string {
+  return `a block of ${bytes} bytes at byte ${window.offset}, where ${most} are the most: ` +
     "all before it was read, look whether the file is damaged";
 }
 
-/** A sentence on damage at the window's position. */
-export function damageAt(window: FileWindow, reason: string): string {
-  return `damaged at byte ${window.offset}: ${reason}: all before it was read, fetch the file anew`;
+/** A sentence on damage at the window's position, or `before` it. */
+export function damageAt(window: FileWindow, reason: string, before = 0): string {
+  return `damaged at byte ${
+    window.offset - before
+  }: ${reason}: all before it was read, fetch the file anew`;
 }
 
 /**

@@ -34,6 +34,8 @@ const SECTION = 0x0a0d0d0a, INTERFACE = 1, PACKET = 2, SIMPLE = 3, ENHANCED = 6;
 const BYTE_ORDER = 0x1a2b3c4d;
 /** Bytes of a block without its variable parts. */
 const LEAST = { any: 12, section: 28, interface: 20, simple: 16, packet: 32 };
+/** The largest block: what other readers allow, too. What is not looked at need not fit the window. */
+const MAX_BLOCK_BYTES = 16 * 1024 * 1024;
 const MAX_INTERFACES = 65536;
 
 /** A pcapng file. */
@@ -49,6 +51,9 @@ export class PcapngFile implements CaptureFile {
   #currentId = 0;
   /** Whether a packet of this `take` must be settled. */
   #odd = false;
+  /** Of a block larger than the window: bytes to pass over before its second length, and that length. */
+  #skip = 0;
+  #skipped = 0;
   /** Time of the last packet. */
   #second = 0;
   #nanosecond = 0;
@@ -82,12 +87,14 @@ export class PcapngFile implements CaptureFile {
   take(first: number, count: number): number {
     let taken = 0;
     this.#odd = false;
+    if (this.#skipped > 0 && !this.#pass()) return 0;
     while (taken < count && this.failure === undefined) {
       taken += this.#run(first + taken, count - taken);
       if (taken === count) break;
       const more = this.#block(first + taken);
       if (more < 0) break;
       taken += more;
+      if (this.#skipped > 0 && !this.#pass()) break;
     }
     if (this.#odd) settle(this.#window, this.#ring, first, taken);
     return taken;
@@ -157,7 +164,8 @@ export class PcapngFile implements CaptureFile {
   #packet(type: number, bytes: number, slot: number): number {
     const window = this.#window, simple = type === SIMPLE;
     const least = simple ? LEAST.simple : LEAST.packet;
-    if (!this.#isWhole(bytes, least)) return -1;
+    const needed = bytes > MAX_RECORD_BYTES ? MAX_PACKET_BYTES + least : bytes;
+    if (!this.#isReady(bytes, least, needed)) return -1;
     // An obsolete packet block has its drop count in the other half of the word.
     const id = simple
       ? 0
@@ -188,7 +196,7 @@ export class PcapngFile implements CaptureFile {
     this.#ring.originals![slot % this.#ring.slotCount] = original +
       lengthChange(source.kind, source.fcsBytes);
     this.#show(slot, data, length | source.kind << KIND_SHIFT);
-    window.position += bytes;
+    this.#leave(bytes);
     return 1;
   }
 
@@ -212,12 +220,9 @@ export class PcapngFile implements CaptureFile {
   }
 
   cutOff(): string | undefined {
-    const { ready } = this.#window;
-    if (ready === 0) return undefined;
-    return damageAt(
-      this.#window,
-      `the file ends within a block, of which ${ready} bytes are there`,
-    );
+    const { ready } = this.#window, there = ready + this.#skippedBytes();
+    if (there === 0) return undefined;
+    return this.#damage(`the file ends within a block, of which ${there} bytes are there`);
   }
 
   /** A block that is no packet, at the window's position; `false` where it is not all there, or damaged. */
@@ -228,23 +233,30 @@ export class PcapngFile implements CaptureFile {
       if (order !== BYTE_ORDER && swap(order) !== BYTE_ORDER) return this.#bad(badOrder(order)) > 0;
       this.#swapped = order !== BYTE_ORDER;
     }
-    const bytes = this.#word(1) >>> 0, known = type === SECTION || type === INTERFACE;
-    const least = type === SECTION ? LEAST.section : known ? LEAST.interface : LEAST.any;
-    if (!this.#isWhole(bytes, least)) return false;
+    const bytes = this.#word(1) >>> 0;
+    const least = type === SECTION
+      ? LEAST.section
+      : type === INTERFACE
+      ? LEAST.interface
+      : LEAST.any;
+    const needed = bytes > MAX_RECORD_BYTES && type !== INTERFACE ? least : bytes;
+    const most = type === INTERFACE ? MAX_RECORD_BYTES : MAX_BLOCK_BYTES;
+    if (!this.#isReady(bytes, least, needed, most)) return false;
     if (type === SECTION && !this.#section()) return false;
     if (type === INTERFACE && !this.#describe(bytes)) return false;
-    window.position += bytes;
+    this.#leave(bytes);
     return true;
   }
 
-  /** Whether the block of `bytes` at the window's position is all there, and right. */
-  #isWhole(bytes: number, least: number): boolean {
+  /** Whether `needed` bytes of the block at the window's position are there, and right as far as they go. */
+  #isReady(bytes: number, least: number, needed: number, most = MAX_BLOCK_BYTES): boolean {
     if ((bytes & 3) !== 0 || bytes < least) return this.#bad(`a block of ${bytes} bytes`) > 0;
-    if (bytes > MAX_RECORD_BYTES) {
-      this.failure = tooLargeAt(this.#window, bytes);
+    if (bytes > most) {
+      this.failure = tooLargeAt(this.#window, bytes, most);
       return false;
     }
-    if (this.#window.ready < bytes) return false;
+    if (this.#window.ready < needed) return false;
+    if (needed < bytes) return true;
     const last = this.#word((bytes >> 2) - 1) >>> 0;
     return last === bytes || this.#bad(badTrailer(bytes, last)) > 0;
   }
@@ -269,6 +281,34 @@ export class PcapngFile implements CaptureFile {
     return true;
   }
 
+  /** Goes on behind a block, or begins to pass over one that is larger than the window. */
+  #leave(bytes: number): void {
+    if (bytes <= MAX_RECORD_BYTES) {
+      this.#window.position += bytes;
+      return;
+    }
+    this.#skip = bytes - 4;
+    this.#skipped = bytes;
+  }
+
+  /** Passes over a block that is larger than the window; `false` where more of it must be read. */
+  #pass(): boolean {
+    const window = this.#window, step = Math.min(this.#skip, window.ready);
+    window.position += step;
+    this.#skip -= step;
+    if (this.#skip > 0 || window.ready < 4) return false;
+    const last = this.#word(0) >>> 0;
+    if (last !== this.#skipped) return this.#bad(badTrailer(this.#skipped, last)) > 0;
+    this.#skipped = 0;
+    window.position += 4;
+    return true;
+  }
+
+  /** Of the block that is being passed over, what lies before the window's position. */
+  #skippedBytes(): number {
+    return this.#skipped === 0 ? 0 : this.#skipped - 4 - this.#skip;
+  }
+
   /** Word `index` behind the window's position, in the section's byte order. */
   #word(index: number): number {
     const word = this.#window.words[(this.#window.position >> 2) + index];
@@ -281,8 +321,13 @@ export class PcapngFile implements CaptureFile {
   }
 
   #bad(reason: string): -1 {
-    this.failure = damageAt(this.#window, reason);
+    this.failure = this.#damage(reason);
     return -1;
+  }
+
+  /** Where the block began, even if part of it is out of the window already. */
+  #damage(reason: string): string {
+    return damageAt(this.#window, reason, this.#skippedBytes());
   }
 }
 

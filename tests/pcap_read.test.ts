@@ -275,7 +275,7 @@ Deno.test("PcapPort reads blocks with options of up to 16 MiB", () => {
       b.enhanced(0, 3_000_000_005n, one, comments),
       b.enhanced(0, 3_000_000_005n, one),
     ];
-    const head = [b.section(comments), b.interface(1, [...comments, ns])];
+    const head = [b.section(comments), b.interface(1, [...comments.slice(0, 8), ns])];
     const largest = b.block(0x0bad, new Uint8Array(most - 12));
     const file = join([...head, ...packets, ...packets, largest, ...packets]);
     for (const chunk of [65_536, undefined]) {
@@ -295,7 +295,7 @@ Deno.test("PcapPort needs no more memory for many large blocks than for one", ()
   const { packets } = takeAll(openFile(path, { loop: 40 }));
   assertEquals(packets.length, 40);
   const grown = Deno.memoryUsage().rss - before;
-  assert(grown < 32e6, `${grown / 1e6} MB more`);
+  assert(grown < 8e6, `${grown / 1e6} MB more`);
 });
 
 Deno.test("PcapPort passes over blocks of unknown types", () => {
