@@ -39,7 +39,7 @@ Usage: deno task capture [-i PORT] [options]
   --write-all       write all packets received
   --rotate-size MB  begin a new file after so many megabytes, 0: don't   (0)
   --rotate-seconds S  and after so many seconds, 0: don't          (0)
-  --rotate-files N  keep the newest N files only, 0: all           (0)
+  --rotate-files N  keep the newest N only, earlier runs' too, 0: all (0)
   --json            one JSON object a second and at the end, instead of text
   --quiet           only the summary
   --print-code      print the generated packet loop, and go on

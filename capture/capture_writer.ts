@@ -10,20 +10,20 @@
  */
 import { CaptureError } from "./background_capture.ts";
 import type { FileIdentity } from "./input_file.ts";
+import { directoryOf } from "./output_files.ts";
 import { type LogCounts, logCounts } from "./packet_log_layout.ts";
 import { PacketLogReader } from "./packet_log_reader.ts";
-import { directoryOf } from "./pcapng_writer.ts";
 import type { LogOrders, WriteNews, WriteOrders } from "./write_worker.ts";
 
 /** What to write, and where. */
 export interface CaptureWriterOptions {
-  /** The file; with a limit "x.pcapng" becomes x_00001.pcapng, and so on. */
+  /** The file; with a limit "x.pcapng" becomes x_00001.pcapng, and so on, behind those that are there. */
   file: string;
   /** Largest size of a file in bytes; 0 by default: no limit. */
   rotateBytes?: number;
   /** Seconds after which the next file is begun; 0 by default: never. */
   rotateSeconds?: number;
-  /** How many files are kept; 0 by default: all. */
+  /** How many files are kept, with those of that row that are there already; 0 by default: all. */
   rotateFiles?: number;
   /** A log for each capture thread, whose `interfaceId` is its index here, and where its packets come from. */
   logs: LogOrders[];
@@ -57,15 +57,15 @@ export class CaptureWriter {
   }
 
   /**
-   * Starts the thread; resolves once its file is open. The thread may write into that file's directory,
-   * and nothing else; before it has started, this isolate must keep its own permission to do so.
+   * Starts the thread; resolves once its file is open. The thread may write into that file's directory
+   * (and where it rotates list it), and nothing else; before it has started, this isolate must keep its own permission to do so.
    *
    * @throws {CaptureError} where the file cannot be opened.
    */
   static async start(options: CaptureWriterOptions): Promise<CaptureWriter> {
     const files = new SharedArrayBuffer(4);
     const ready = Promise.withResolvers<void>(), ended = Promise.withResolvers<void>();
-    const worker = newWorker(options.file);
+    const worker = newWorker(options);
     const writer = new CaptureWriter(options.logs, files, ended.promise);
     let isReady = false;
     const fail = (message: string, expected: boolean) => {
@@ -113,17 +113,20 @@ export class CaptureWriter {
   }
 }
 
-function newWorker(file: string): Worker {
+/** To go on behind earlier files of a row, it must see which there are. */
+function newWorker({ file, rotateBytes = 0, rotateSeconds = 0 }: CaptureWriterOptions): Worker {
+  const directory = directoryOf(file), inRow = rotateBytes > 0 || rotateSeconds > 0;
+  const permissions = inRow ? { read: [directory], write: [directory] } : { write: [directory] };
   try {
     return new Worker(import.meta.resolve("./write_worker.ts"), {
       type: "module",
       name: "writer",
-      deno: { permissions: { write: [directoryOf(file)] } },
+      deno: { permissions },
     });
   } catch (error) {
     if (!(error instanceof Deno.errors.NotCapable)) throw error;
-    const remedy = `allow it with --allow-write=${directoryOf(file)}`;
-    throw new CaptureError(`Cannot write "${file}": not permitted: ${remedy}`, true);
+    const remedy = Object.keys(permissions).map((what) => `--allow-${what}=${directory}`).join(" ");
+    throw new CaptureError(`Cannot write "${file}": not permitted: allow it with ${remedy}`, true);
   }
 }
 

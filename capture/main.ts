@@ -70,7 +70,7 @@ async function main(): Promise<number> {
   reporter.final();
   engine.close();
   if (failure !== undefined) throw failure;
-  return 0;
+  return writer?.stats().failed === undefined ? 0 : 1;
 }
 
 /** Starts on the port named, or without one on the first demonstration switch that nobody has. */

@@ -227,9 +227,10 @@ export class PacketLog {
 
   #putBlock(ring: Ring, picks: Int32Array, length: number, high: number, low: number): void {
     const words = this.#words, at = this.#at, blockWords = BLOCK_BYTES / 4 + (length + 3 >>> 2);
-    const head = [ENHANCED_PACKET, blockWords * 4, this.#interfaceId, high, low, length, length];
-    words.set(head, at);
+    const original = Math.max(length, originalOf(ring, picks));
+    const head = [ENHANCED_PACKET, blockWords * 4, this.#interfaceId, high, low, length, original];
     words[at + blockWords - 2] = 0; // the last bytes, if they are none of the packet's
+    words.set(head, at);
     let to = (at + head.length) * 4;
     for (const slot of picks) {
       const piece = pieceOf(ring, slot);
@@ -297,6 +298,11 @@ export class PacketLog {
     this.#low = rest % 2 ** 32 | 0;
     this.#seconds = seconds;
   }
+}
+
+/** Bytes that the packet had before it was cut; 0 where nobody knows. */
+function originalOf({ originals, slotsAt, slotCount }: Ring, [slot]: Int32Array): number {
+  return originals === undefined ? 0 : originals[slot - slotsAt >> 2 & slotCount - 1];
 }
 
 /** Where a slot's bytes lie in `ring.bytes`; never beyond its buffer, or the region. */

@@ -67,8 +67,8 @@ export function compileLogLoops(ring: Ring, target: LogTarget): LogLoops {
   const out = new DataView(target.words.buffer);
   const compile = (large: boolean) => {
     const text = `// log ${++compiled}\n${logLoopSource(ring, target.interfaceId, large)}`;
-    const factory = new Function("words", "source", "out", "target", "cursor", text);
-    return factory(words, source, target.words, out, target.cursor) as LogLoop;
+    const factory = new Function("words", "source", "out", "target", "cursor", "originals", text);
+    return factory(words, source, target.words, out, target.cursor, ring.originals) as LogLoop;
   };
   return { small: compile(false), large: compile(true) };
 }
@@ -79,7 +79,7 @@ function nothing(_picks: Int32Array, from: number): number {
 
 /** The source that is compiled. */
 export function logLoopSource(ring: Ring, interfaceId: number, large: boolean): string {
-  const { strideBytes, bufferBytes, hasTimes } = ring;
+  const { strideBytes, bufferBytes, hasTimes, slotsAt, slotCount } = ring;
   const offset = ring.hasOffsets && !hasTimes ? `(W[s + 2] & ${offsetMask(ring)})` : undefined;
   const longest = Math.min(bufferBytes, large ? 0xffff : SMALL_BYTES);
   const first = (ring.buffersAt - ring.at) * 4, regionBytes = ring.bytes.byteLength;
@@ -91,7 +91,7 @@ export function logLoopSource(ring: Ring, interfaceId: number, large: boolean): 
     ...hasTimes ? [`W[s + 2] !== seconds`] : [],
   ];
   return `"use strict";
-const W = words, S = source, D = out, T = target, C = cursor;
+const W = words, S = source, D = out, T = target, C = cursor, O = originals;
 return function logLoop(picks, from, until, start, last, seconds, timeHigh, timeLow) {
   const count = until | 0, end = last | 0, high = timeHigh | 0, low = timeLow | 0;
   let i = from | 0, w = start | 0, bytes = 0;
@@ -106,7 +106,7 @@ ${odd.map((condition) => `    if (${condition}) break;`).join("\n")}
     D[w + 2] = ${interfaceId};
 ${hasTimes ? OWN_TIME : BURST_TIME}
     D[w + 5] = length;
-    D[w + 6] = length;
+${ring.originals ? ownLength(slotsAt, slotCount) : "    D[w + 6] = length;"}
 ${large ? LARGE_COPY : SMALL_COPY}
     w = w + n + 8 | 0;
     if ((length & 3) !== 0) D[w - 2] &= -1 >>> (4 - (length & 3) << 3);
@@ -118,6 +118,12 @@ ${large ? LARGE_COPY : SMALL_COPY}
   return i;
 };
 `;
+}
+
+/** Of a packet that was cut, the length before. Slots of the scratch ring, which warm this up, have none. */
+function ownLength(slotsAt: number, slotCount: number): string {
+  return `    const o = O[s - ${slotsAt} >> 2 & ${slotCount - 1}];
+    D[w + 6] = o > length ? o : length;`;
 }
 
 const BURST_TIME = `    D[w + 3] = high;

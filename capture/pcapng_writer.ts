@@ -5,29 +5,29 @@
  *  │ section │ interface 0 │ … │ packets … │ statistics of interface 0 │ … │
  *   └ head, the same in all ─┘               └ tail, made anew ──────────┘
  * ```
- * With a limit of size or time "x.pcapng" becomes x_00001.pcapng, x_00002.pcapng, and so on. The next file
- * is begun when there is something to be written to it.
+ * With a limit of size or time "x.pcapng" becomes x_00001.pcapng, x_00002.pcapng, and so on
+ * (output_files.ts). The next file is begun when there is something to be written to it.
  *
- * Whatever is written, the tail is written behind it, and overwritten by what comes next: so a file is
- * whole at any time, even if we are killed, and a full disk has room for the tail.
+ * Whatever is written, the tail is written behind it, and cut off before what comes next: so a file is
+ * whole at any time, and a full disk has room for the tail. If we are killed in the middle of a write, the
+ * file ends within a block, which readers know of captures; never is the rest of an older tail taken for a
+ * packet's bytes.
  */
-import { type FileIdentity, isInput } from "./input_file.ts";
+import {
+  directoryOf,
+  IN_USE,
+  IS_INPUT,
+  OutputFiles,
+  type OutputFilesOptions,
+} from "./output_files.ts";
 import { type BlockRun, blocksWithin } from "./pcapng_format.ts";
 
-const IS_INPUT = "it is the file that is being read";
-
 /** What to write, and when to begin the next file. */
-export interface PcapngWriterOptions {
-  /** The file's path. */
-  file: string;
+export interface PcapngWriterOptions extends OutputFilesOptions {
   /** Largest size of a file, except that it has one packet at least; 0: no limit. */
   rotateBytes: number;
   /** Longest time from a file's begin to its last packet; 0: no limit. */
   rotateSeconds: number;
-  /** How many files are kept, of those that this writer made; 0: all. */
-  rotateFiles: number;
-  /** The file that the packets are read from: it is never written to. */
-  input?: FileIdentity;
 }
 
 /** What surrounds the packets of every file. */
@@ -41,6 +41,7 @@ export interface Frame {
 
 /** Who is told what became of packets. */
 export interface WriteCounter {
+  /** Below 0: so many of those counted are not. */
   countWritten(packets: number, bytes: number): void;
   countUnwritten(packets: number, bytes: number): void;
 }
@@ -51,22 +52,25 @@ export class WriteError extends Error {
   override readonly name = "WriteError";
 }
 
+const NO_RUN: BlockRun = { bytes: 0, packets: 0, packetBytes: 0 };
+
 /** Writes pcapng files; it must be closed. */
 export class PcapngWriter {
   /** Files begun so far. */
   files = 0;
-  #name = "";
+  readonly #output: OutputFiles;
   #file: Deno.FsFile | undefined;
   #bytes = 0; // head and blocks
   #size = 0;
   #openedMs = 0;
 
   /**
-   * Begins the first file; one that is there already is replaced.
+   * Begins the first file: a single one replaces what is there, one of a row comes behind all that are.
    *
    * @throws {WriteError} where that cannot be.
    */
   constructor(readonly options: PcapngWriterOptions, readonly frame: Frame) {
+    this.#output = new OutputFiles(options, options.rotateBytes > 0 || options.rotateSeconds > 0);
     this.#open();
   }
 
@@ -118,21 +122,21 @@ export class PcapngWriter {
       this.#openedMs = performance.now();
       return;
     }
-    this.close();
+    const fault = this.#putTail();
+    if (fault !== undefined) this.#fail(fault);
     this.#open();
   }
 
+  /** Opens the next file, and only then closes the one before it: see output_files.ts. */
   #open(): void {
-    const { file, rotateFiles, input } = this.options;
-    this.#name = this.#nameOf(++this.files);
+    const before = this.#file;
     try {
-      if (input && isInput(this.#name, input)) throw new Error(IS_INPUT);
-      this.#file = Deno.openSync(this.#name, { write: true, create: true, truncate: true });
-      if (rotateFiles > 0 && this.files > rotateFiles) {
-        remove(this.#nameOf(this.files - rotateFiles));
-      }
+      this.#file = this.#output.open();
+      before?.close();
+      this.files++;
+      this.#output.trim();
     } catch (error) {
-      throw new WriteError(`Cannot write "${this.#name}": ${explain(error, file)}`);
+      this.#fail(error);
     }
     this.#bytes = this.frame.head.length;
     this.#size = 0;
@@ -143,14 +147,6 @@ export class PcapngWriter {
     this.#fail(fault);
   }
 
-  #nameOf(number: number): string {
-    const { file, rotateBytes, rotateSeconds } = this.options;
-    if (rotateBytes === 0 && rotateSeconds === 0) return file;
-    const dot = file.lastIndexOf("."), hasEnding = dot > file.lastIndexOf("/") + 1;
-    const stem = hasEnding ? file.slice(0, dot) : file;
-    return `${stem}_${String(number).padStart(5, "0")}${hasEnding ? file.slice(dot) : ""}`;
-  }
-
   /** Writes a run of blocks, and takes what is in the file then off what is `left`. */
   #put(
     blocks: Uint8Array<SharedArrayBuffer>,
@@ -158,29 +154,33 @@ export class PcapngWriter {
     left: BlockRun,
     log: WriteCounter,
   ): void {
-    const before = this.#bytes, reserve = this.frame.tail();
-    // Packets count as written once there is room for the tail behind them.
-    const fault = this.#writeAt(before, blocks) ?? this.#writeAt(before + all.bytes, reserve);
-    const run = fault === undefined
-      ? all
-      : blocksWithin(blocks, this.#size - before - this.frame.tailBytes);
-    log.countWritten(run.packets, run.packetBytes);
+    const before = this.#bytes;
+    this.#cut(before);
+    let fault = this.#writeAt(before, blocks), counted = NO_RUN, run = all;
+    if (fault === undefined) {
+      // The tail is to know of them; where it finds no room, some must make room for it.
+      log.countWritten(all.packets, all.packetBytes);
+      counted = all;
+      fault = this.#writeAt(before + all.bytes, this.frame.tail());
+    }
+    if (fault !== undefined) run = blocksWithin(blocks, this.#size - before - this.frame.tailBytes);
+    log.countWritten(run.packets - counted.packets, run.packetBytes - counted.packetBytes);
     left.bytes -= run.bytes;
     left.packets -= run.packets;
     left.packetBytes -= run.packetBytes;
-    if (fault !== undefined) {
-      log.countUnwritten(left.packets, left.packetBytes);
-      left.packets = left.packetBytes = 0;
-    }
     this.#bytes += run.bytes;
-    const late = this.#putTail();
-    if (fault !== undefined || late !== undefined) this.#fail(fault ?? late);
+    if (fault === undefined) return;
+    log.countUnwritten(left.packets, left.packetBytes);
+    left.packets = left.packetBytes = 0;
+    this.#putTail();
+    this.#fail(fault);
   }
 
   /** Ends the file with a tail, or where there is no room for it without; returns the error it met, if any. */
   #putTail(): unknown {
-    const tail = this.frame.tail(), fault = this.#writeAt(this.#bytes, tail);
-    this.#cut(this.#bytes + (fault === undefined ? tail.length : 0));
+    this.#cut(this.#bytes);
+    const fault = this.#writeAt(this.#bytes, this.frame.tail());
+    if (fault !== undefined) this.#cut(this.#bytes);
     return fault;
   }
 
@@ -210,22 +210,14 @@ export class PcapngWriter {
   #fail(error: unknown): never {
     this.#file?.close();
     this.#file = undefined;
-    throw new WriteError(`Cannot write "${this.#name}": ${explain(error, this.options.file)}`);
+    const { name } = this.#output;
+    throw new WriteError(`Cannot write "${name}": ${explain(error, this.options.file)}`);
   }
 }
 
 function firstBlock(blocks: Uint8Array): BlockRun {
   const bytes = new DataView(blocks.buffer, blocks.byteOffset).getUint32(4, true);
   return blocksWithin(blocks, bytes);
-}
-
-/** Removes a file, unless somebody else has done so. */
-function remove(file: string): void {
-  try {
-    Deno.removeSync(file);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
 }
 
 /** The state and the remedy of an error from the file system. */
@@ -235,6 +227,7 @@ function explain(error: unknown, file: string): string {
     return "Deno permits no writing there: choose an ordinary file outside /dev, /proc and /sys";
   }
   if (message === IS_INPUT) return `${message}: choose another name`;
+  if (message === IN_USE) return `${message}: stop it, or choose another name`;
   switch (code) {
     case "ENOSPC":
       return "no space left on device: make room, or choose another disk";
@@ -257,10 +250,4 @@ function explain(error: unknown, file: string): string {
       return "the file system is read-only: choose another place";
   }
   return `${code ?? message}: see errno(3), or choose another place`;
-}
-
-/** The directory that a file lies in. */
-export function directoryOf(file: string): string {
-  const slash = file.lastIndexOf("/");
-  return slash < 0 ? "." : slash === 0 ? "/" : file.slice(0, slash);
 }

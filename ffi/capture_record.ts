@@ -15,7 +15,7 @@ import { GROWTH, LINK, toEthernet } from "./link_types.ts";
 export const MAX_PACKET_BYTES = 262144;
 /** The most of a packet that a slot shows; what is longer is cut, and the filter finds it truncated. */
 export const MAX_SLOT_BYTES = 65535;
-/** What a window must hold besides a chunk: the largest record, its options included. */
+/** What a window must hold besides a chunk: the largest packet with what is around it. */
 export const MAX_RECORD_BYTES = 2 * MAX_PACKET_BYTES;
 
 /** A capture file, of whatever format, from its first record on. */
@@ -31,6 +31,12 @@ export interface CaptureFile {
   take(first: number, count: number): number;
   /** What is left in the window at the end of the file, if it is not whole. */
   cutOff(): string | undefined;
+}
+
+/** A sentence on a record at the window's position that is too large to be read. */
+export function tooLargeAt(window: FileWindow, bytes: number, most: number): string {
+  return `a block of ${bytes} bytes at byte ${window.offset}, where ${most} are the most: ` +
+    "all before it was read, look whether the file is damaged";
 }
 
 /** A sentence on damage at the window's position, or `before` it. */
@@ -100,6 +106,11 @@ function moveDown(words: Int32Array, bytes: Uint8Array, from: number, length: nu
 export function withoutFcs(captured: number, original: number, fcsBytes: number): number {
   const most = (original >>> 0) - fcsBytes;
   return most < captured ? (most > 0 ? most : 0) : captured;
+}
+
+/** What is to be added to a packet's original length, since its header grows and its FCS is left out. */
+export function lengthChange(kind: number, fcsBytes: number): number {
+  return GROWTH[kind] - fcsBytes;
 }
 
 /** A word in the other byte order. */

@@ -57,6 +57,11 @@ export interface Ring {
   readonly hasOffsets: boolean;
   /** Each slot's `ptr` says when its packet arrived: seconds since 1970 in its low word, ns in its high one. */
   readonly hasTimes: boolean;
+  /**
+   * By slot: bytes that its packet had before it was cut, where the port knows; what is not above the
+   * slot's own length says nothing. A table of its own, since slots have no room for it.
+   */
+  readonly originals?: Int32Array;
 }
 
 /** What a ring's header does not say of it. */
@@ -65,6 +70,8 @@ export interface RingMore {
   strideBytes?: number;
   /** Whether slots carry times. */
   hasTimes?: boolean;
+  /** A word for each slot, of a number that is a power of two. */
+  originals?: Int32Array;
 }
 
 /** Reads the ring whose header begins at byte `offset` of the region. */
@@ -82,6 +89,7 @@ export function ringAt(words: Int32Array, offset: number, more: RingMore = {}): 
     strideBytes: more.strideBytes ?? words[at + RING.bufSize],
     hasOffsets: words[at + RING.offsetMask] !== 0 || words[at + RING.offsetMask + 1] !== 0,
     hasTimes: more.hasTimes ?? false,
+    originals: more.originals,
   };
 }
 

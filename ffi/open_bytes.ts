@@ -1,6 +1,7 @@
 /**
  * Purpose: opens a file or standard input to be read, and says in one line why it cannot be.
  */
+import { closeSync, constants, openSync, readSync } from "node:fs";
 import type { ByteSource } from "./file_window.ts";
 import { loadLibrary } from "./library.ts";
 import { PortError } from "./port_error.ts";
@@ -32,25 +33,41 @@ export function openBytes(port: string, file: string, again: boolean): ByteSourc
       close() {},
     };
   }
-  const opened = open(file, refuse);
-  const { isDirectory, isFile } = opened.statSync();
-  if (isDirectory) {
-    opened.close();
-    refuse("EISDIR", "it is a directory: give one of its files");
-  }
+  const { isDirectory, isFile, isFifo } = attempt(file, refuse, () => Deno.statSync(file));
+  if (isDirectory) refuse("EISDIR", "it is a directory: give one of its files");
   if (again && !isFile) {
-    opened.close();
     refuse(
       "ESPIPE",
       "it is a pipe or a device, which can be read only once: give a file to replay",
     );
   }
-  return opened;
+  const open = () => isFifo ? openPipe(file) : Deno.openSync(file, { read: true });
+  return attempt(file, refuse, open);
 }
 
-function open(file: string, refuse: (code: string, why: string) => never): Deno.FsFile {
+/** A named pipe. To open it waits for no writer, and a read for nothing else but bytes or the end. */
+function openPipe(file: string): ByteSource {
+  const { uspf_readable } = loadLibrary();
+  const pipe = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  return {
+    readSync(bytes) {
+      // Without this, a pipe that nobody has opened to write to would be at its end.
+      while (uspf_readable(pipe, -1) === 0);
+      return readSync(pipe, bytes) || null;
+    },
+    ready: (timeoutUs) => uspf_readable(pipe, timeoutUs) !== 0,
+    close: () => closeSync(pipe),
+  };
+}
+
+/** Does something with the file; says why it cannot be. */
+function attempt<T>(
+  file: string,
+  refuse: (code: string, why: string) => never,
+  action: () => T,
+): T {
   try {
-    return Deno.openSync(file, { read: true });
+    return action();
   } catch (error) {
     const { NotFound, NotCapable, PermissionDenied, NotADirectory } = Deno.errors;
     if (error instanceof NotFound) return refuse("ENOENT", "no such file: check its name");
@@ -60,7 +77,7 @@ function open(file: string, refuse: (code: string, why: string) => never): Deno.
     if (error instanceof NotCapable) {
       return refuse("EPERM", `reading it was not allowed: allow it with --allow-read=${file}`);
     }
-    if (error instanceof PermissionDenied) {
+    if (error instanceof PermissionDenied || codeOf(error) === "EACCES") {
       return refuse("EACCES", `no permission: see "ls -l ${file}"`);
     }
     return refuse(codeOf(error), `${codeOf(error)}: see errno(3)`);

@@ -12,6 +12,7 @@ import {
   type CaptureFile,
   damageAt,
   KIND_SHIFT,
+  lengthChange,
   MAX_PACKET_BYTES,
   settle,
   swap,
@@ -104,6 +105,7 @@ export class PcapFile implements CaptureFile {
   #parse(first: number, count: number): number {
     const window = this.#window, { words, end } = window, { slotsAt, buffersAt } = this.#ring;
     const mask = this.#ring.slotCount - 1, swapped = this.#swapped, fcsBytes = this.#fcsBytes;
+    const originals = this.#ring.originals!, change = lengthChange(this.#kind, fcsBytes);
     const perSecond = this.#perSecond | 0,
       scale = 1e9 / perSecond | 0,
       mark = this.#kind << KIND_SHIFT;
@@ -139,7 +141,8 @@ export class PcapFile implements CaptureFile {
       }
       let length = captured;
       if (fcsBytes !== 0) length = withoutFcs(captured, original, fcsBytes);
-      const slot = slotsAt + ((first + taken & mask) << 2);
+      const index = first + taken & mask, slot = slotsAt + (index << 2);
+      originals[index] = original + change;
       words[slot] = k + 4 - buffersAt;
       words[slot + 1] = length | mark | behind << BEHIND_SHIFT;
       words[slot + 2] = second;

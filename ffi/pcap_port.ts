@@ -7,7 +7,7 @@
  * ```
  * A sync that finds all slots released parses the next packets of the window into slots; once the window
  * has no whole packet left, it reads on. With a speed, packets are shown only when they are due. Opening
- * standard input blocks until the file's header has come; after that no sync blocks. A named pipe's may.
+ * standard input or a named pipe blocks until the file's header has come; after that no sync blocks.
  */
 import { openCaptureFile } from "./capture_file.ts";
 import { type CaptureFile, MAX_RECORD_BYTES } from "./capture_record.ts";
@@ -73,7 +73,13 @@ export class PcapPort implements Port {
     const words = new Int32Array((windowEnd + SPARE_BYTES) / 4);
     this.#words = words;
     this.rx = [
-      layRing(words, 0, { slots: SLOTS, buffers: WINDOW_AT, bufferBytes: 65535, tail: 0 }),
+      layRing(words, 0, {
+        slots: SLOTS,
+        buffers: WINDOW_AT,
+        bufferBytes: 65535,
+        tail: 0,
+        originals: new Int32Array(SLOTS),
+      }),
     ];
     this.scratch = layRing(words, SCRATCH_AT, {
       slots: SCRATCH_SLOTS,
@@ -266,11 +272,12 @@ export class PcapPort implements Port {
 function layRing(
   words: Int32Array,
   offset: number,
-  { slots, buffers, bufferBytes, tail }: {
+  { slots, buffers, bufferBytes, tail, originals }: {
     slots: number;
     buffers: number;
     bufferBytes: number;
     tail: number;
+    originals?: Int32Array;
   },
 ): Ring {
   const at = offset / 4;
@@ -281,7 +288,7 @@ function layRing(
   for (let i = 0; i < slots; i++) {
     words[at + RING.slots + i * SLOT_WORDS] = i * SCRATCH_BUFFER_BYTES / STRIDE_BYTES;
   }
-  return ringAt(words, offset, { strideBytes: STRIDE_BYTES, hasTimes: true });
+  return ringAt(words, offset, { strideBytes: STRIDE_BYTES, hasTimes: true, originals });
 }
 
 function checkReplay(text: string, speed: number, loop: number): void {

@@ -17,10 +17,12 @@ import {
   type CaptureFile,
   damageAt,
   KIND_SHIFT,
+  lengthChange,
   MAX_PACKET_BYTES,
   MAX_RECORD_BYTES,
   settle,
   swap,
+  tooLargeAt,
   withoutFcs,
 } from "./capture_record.ts";
 import type { FileWindow } from "./file_window.ts";
@@ -32,7 +34,7 @@ const SECTION = 0x0a0d0d0a, INTERFACE = 1, PACKET = 2, SIMPLE = 3, ENHANCED = 6;
 const BYTE_ORDER = 0x1a2b3c4d;
 /** Bytes of a block without its variable parts. */
 const LEAST = { any: 12, section: 28, interface: 20, simple: 16, packet: 32 };
-/** The largest block that is passed over: what other readers allow, too. */
+/** The largest block: what other readers allow, too. What is not looked at need not fit the window. */
 const MAX_BLOCK_BYTES = 16 * 1024 * 1024;
 const MAX_INTERFACES = 65536;
 
@@ -92,6 +94,7 @@ export class PcapngFile implements CaptureFile {
       const more = this.#block(first + taken);
       if (more < 0) break;
       taken += more;
+      if (this.#skipped > 0 && !this.#pass()) break;
     }
     if (this.#odd) settle(this.#window, this.#ring, first, taken);
     return taken;
@@ -104,7 +107,8 @@ export class PcapngFile implements CaptureFile {
     const window = this.#window, { words, end } = window, { slotsAt, buffersAt } = this.#ring;
     const mask = this.#ring.slotCount - 1, swapped = this.#swapped, id = this.#currentId;
     const { scale, span, baseHigh, baseLow, second, fcsBytes } = source;
-    const mark = source.kind! << KIND_SHIFT;
+    const mark = source.kind! << KIND_SHIFT, change = lengthChange(source.kind!, fcsBytes);
+    const originals = this.#ring.originals!;
     let at = window.position, taken = 0, odd = mark, nanosecond = this.#nanosecond;
     for (; taken < count && end - at >= LEAST.packet; taken++) {
       const k = at >> 2, coded = words[k + 1];
@@ -128,7 +132,8 @@ export class PcapngFile implements CaptureFile {
       nanosecond = Math.imul(since, scale);
       let length = captured;
       if (fcsBytes !== 0) length = withoutFcs(captured, original, fcsBytes);
-      const slot = slotsAt + ((first + taken & mask) << 2);
+      const index = first + taken & mask, slot = slotsAt + (index << 2);
+      originals[index] = original + change;
       words[slot] = k + 7 - buffersAt;
       words[slot + 1] = length | mark;
       words[slot + 2] = second;
@@ -159,7 +164,8 @@ export class PcapngFile implements CaptureFile {
   #packet(type: number, bytes: number, slot: number): number {
     const window = this.#window, simple = type === SIMPLE;
     const least = simple ? LEAST.simple : LEAST.packet;
-    if (!this.#isWhole(bytes, least, MAX_RECORD_BYTES)) return -1;
+    const needed = bytes > MAX_RECORD_BYTES ? MAX_PACKET_BYTES + least : bytes;
+    if (!this.#isReady(bytes, least, needed)) return -1;
     // An obsolete packet block has its drop count in the other half of the word.
     const id = simple
       ? 0
@@ -187,8 +193,10 @@ export class PcapngFile implements CaptureFile {
     const length = source.fcsBytes === 0
       ? captured
       : withoutFcs(captured, original, source.fcsBytes);
+    this.#ring.originals![slot % this.#ring.slotCount] = original +
+      lengthChange(source.kind, source.fcsBytes);
     this.#show(slot, data, length | source.kind << KIND_SHIFT);
-    window.position += bytes;
+    this.#leave(bytes);
     return 1;
   }
 
@@ -225,26 +233,30 @@ export class PcapngFile implements CaptureFile {
       if (order !== BYTE_ORDER && swap(order) !== BYTE_ORDER) return this.#bad(badOrder(order)) > 0;
       this.#swapped = order !== BYTE_ORDER;
     }
-    const bytes = this.#word(1) >>> 0, known = type === SECTION || type === INTERFACE;
-    const least = type === SECTION ? LEAST.section : known ? LEAST.interface : LEAST.any;
-    if (!known && bytes > MAX_RECORD_BYTES && bytes <= MAX_BLOCK_BYTES && (bytes & 3) === 0) {
-      this.#skip = bytes - 4;
-      this.#skipped = bytes;
-      return this.#pass();
-    }
-    if (!this.#isWhole(bytes, least, known ? MAX_RECORD_BYTES : MAX_BLOCK_BYTES)) return false;
+    const bytes = this.#word(1) >>> 0;
+    const least = type === SECTION
+      ? LEAST.section
+      : type === INTERFACE
+      ? LEAST.interface
+      : LEAST.any;
+    const needed = bytes > MAX_RECORD_BYTES && type !== INTERFACE ? least : bytes;
+    const most = type === INTERFACE ? MAX_RECORD_BYTES : MAX_BLOCK_BYTES;
+    if (!this.#isReady(bytes, least, needed, most)) return false;
     if (type === SECTION && !this.#section()) return false;
     if (type === INTERFACE && !this.#describe(bytes)) return false;
-    window.position += bytes;
+    this.#leave(bytes);
     return true;
   }
 
-  /** Whether the block of `bytes` at the window's position is all there, and right. */
-  #isWhole(bytes: number, least: number, most: number): boolean {
-    if ((bytes & 3) !== 0 || bytes < least || bytes > most) {
-      return this.#bad(`a block of ${bytes} bytes`) > 0;
+  /** Whether `needed` bytes of the block at the window's position are there, and right as far as they go. */
+  #isReady(bytes: number, least: number, needed: number, most = MAX_BLOCK_BYTES): boolean {
+    if ((bytes & 3) !== 0 || bytes < least) return this.#bad(`a block of ${bytes} bytes`) > 0;
+    if (bytes > most) {
+      this.failure = tooLargeAt(this.#window, bytes, most);
+      return false;
     }
-    if (this.#window.ready < bytes) return false;
+    if (this.#window.ready < needed) return false;
+    if (needed < bytes) return true;
     const last = this.#word((bytes >> 2) - 1) >>> 0;
     return last === bytes || this.#bad(badTrailer(bytes, last)) > 0;
   }
@@ -267,6 +279,16 @@ export class PcapngFile implements CaptureFile {
     if (typeof described === "string") return this.#bad(described) > 0;
     this.#interfaces.push(described);
     return true;
+  }
+
+  /** Goes on behind a block, or begins to pass over one that is larger than the window. */
+  #leave(bytes: number): void {
+    if (bytes <= MAX_RECORD_BYTES) {
+      this.#window.position += bytes;
+      return;
+    }
+    this.#skip = bytes - 4;
+    this.#skipped = bytes;
   }
 
   /** Passes over a block that is larger than the window; `false` where more of it must be read. */

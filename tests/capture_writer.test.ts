@@ -415,26 +415,94 @@ testWriter("never writes over its input, by whatever name", async () => {
   assertEquals(without.map(inputOf), [undefined, undefined, undefined]);
 }, undefined);
 
-testWriter("stops where a rotation comes to its input", async () => {
-  using place = new Place();
-  const input = `${place.path}/x_00003.pcapng`, text = "what is read", said: string[] = [];
-  Deno.writeTextFileSync(input, text);
-  const captures = new Captures(1);
-  const options = {
-    rotateBytes: 1,
-    input: inputOf(`pcap:${input}`),
-    onFailed: (message: string) => said.push(message),
-  };
-  const writer = await CaptureWriter.start(captures.options(`${place.path}/x.pcapng`, options));
-  captures.offer(0, 5, seededRandom(1));
+/** Writes five packets to a row of files of one packet each; returns what became of them. */
+async function writeRow(place: Place, more: Partial<CaptureWriterOptions> = {}, seed = 1) {
+  const captures = new Captures(1), file = `${place.path}/x.pcapng`;
+  const writer = await CaptureWriter.start(captures.options(file, { rotateBytes: 1, ...more }));
+  captures.offer(0, 5, seededRandom(seed));
   captures.close();
   await writer.stop();
-  const { packets, missed } = writer.stats();
-  assertEquals([packets, missed, Deno.readTextFileSync(input)], [2, 3, text]);
-  const why = "it is the file that is being read: choose another name; the capture goes on";
-  assertEquals(said, [`Cannot write "${input}": ${why}`]);
-  assertEquals([1, 2].map((i) => capinfos(`${place.path}/x_0000${i}.pcapng`)), [1, 1]);
+  return writer.stats();
+}
+
+function row(...numbers: number[]): string[] {
+  return numbers.map((number) => `x_${String(number).padStart(5, "0")}.pcapng`);
+}
+
+testWriter("goes on behind the files of an earlier run, and of others' that it meets", async () => {
+  using place = new Place();
+  await writeRow(place);
+  const before = place.files().map((name) => Deno.readFileSync(`${place.path}/${name}`));
+  for (const name of ["x_9.pcapng", "x_000009.pcapng", "x_00009.pcap", "y_00009.pcapng"]) {
+    Deno.writeTextFileSync(`${place.path}/${name}`, name);
+  }
+  Deno.writeTextFileSync(`${place.path}/x_20240101.pcapng`, "a date");
+  const { packets, files } = await writeRow(place, {}, 2);
+  assertEquals([packets, files], [5, 5]);
+  const own = place.files().filter((name) => /^x_\d{5}\.pcapng$/.test(name));
+  assertEquals(own, row(1, 2, 3, 4, 5, 6, 7, 8, 9, 10));
+  assertEquals(
+    row(1, 2, 3, 4, 5).map((name) => Deno.readFileSync(`${place.path}/${name}`)),
+    before,
+  );
+  const numbers = own.map((name) => capinfos(`${place.path}/${name}`));
+  assertEquals(numbers, Array(10).fill(1));
 });
+
+testWriter("counts an earlier run's files among those that it keeps", async () => {
+  using place = new Place();
+  Deno.writeTextFileSync(`${place.path}/x_99997.pcapng`, "");
+  await writeRow(place);
+  const { files } = await writeRow(place, { rotateFiles: 7 });
+  assertEquals(files, 5);
+  const more = Array.from({ length: 7 }, (_, i) => 100_001 + i);
+  assertEquals(place.files(), row(...more));
+  await writeRow(place, { rotateFiles: 2 });
+  assertEquals(place.files(), row(100_011, 100_012));
+});
+
+testWriter("neither writes over nor removes its input in a row", async () => {
+  using place = new Place();
+  const input = `${place.path}/x_00003.pcapng`, text = "what is read";
+  Deno.writeTextFileSync(input, text);
+  const { packets, missed } = await writeRow(place, {
+    input: inputOf(`pcap:${input}`),
+    rotateFiles: 2,
+  });
+  assertEquals([packets, missed, Deno.readTextFileSync(input)], [5, 0, text]);
+  assertEquals(place.files(), row(3, 7, 8));
+});
+
+for (const rotateBytes of [0, 20_000]) {
+  const how = rotateBytes > 0 ? ", rotating" : "";
+  testWriter(`refuses what another one writes, until that has ended${how}`, async () => {
+    using place = new Place();
+    const file = `${place.path}/x.pcapng`, captures = new Captures(1), random = seededRandom(8);
+    const options = { rotateBytes };
+    const first = await CaptureWriter.start(captures.options(file, options));
+    const second = () => CaptureWriter.start(new Captures(1).options(file, options));
+    for (let burst = 0; burst < 60; burst++) {
+      await captures.room(0);
+      captures.offer(0, 5, random);
+      if (burst % 10 > 0) continue;
+      const error = await assertRejects(second, CaptureError), newest = place.files().at(-1);
+      assert(
+        error.message.endsWith(": another program is writing it: stop it, or choose another name"),
+      );
+      if (rotateBytes === 0) assertStringIncludes(error.message, `"${place.path}/${newest}"`);
+    }
+    captures.close();
+    await first.stop();
+    const { packets, files } = first.stats();
+    assertEquals(packets, 300);
+    assertEquals(files > 5, rotateBytes > 0);
+    const written = place.files().map((name) => capinfos(`${place.path}/${name}`));
+    assertEquals(written.reduce((sum, count) => sum + count), 300);
+    const next = await second();
+    await next.stop();
+    assertEquals(place.files().length, rotateBytes > 0 ? files + 1 : 1);
+  });
+}
 
 testWriter("says why it cannot begin", async () => {
   using place = new Place();
@@ -448,11 +516,17 @@ testWriter("says why it cannot begin", async () => {
     ],
     [`${place.path}/file/x`, `"${place.path}/file" is no directory: choose another place`],
   ];
-  for (const [file, why] of cases) {
-    const start = CaptureWriter.start(new Captures(1).options(file));
+  const rejected = async (file: string, more: Partial<CaptureWriterOptions>, message: string) => {
+    const start = CaptureWriter.start(new Captures(1).options(file, more));
     const error = await assertRejects(() => start, CaptureError);
-    assertEquals([error.message, error.expected], [`Cannot write "${file}": ${why}`, true]);
-  }
+    assertEquals([error.message, error.expected], [message, true]);
+  };
+  for (const [file, why] of cases) await rejected(file, {}, `Cannot write "${file}": ${why}`);
+  const none = `${place.path}/none`, why = `no such directory: create "${none}" first`;
+  await rejected(`${none}/x`, { rotateBytes: 1 }, `Cannot write "${none}/x_00001": ${why}`);
+  Deno.symlinkSync("nowhere", `${place.path}/x_00007`);
+  const dangling = new Captures(1).options(`${place.path}/x`, { rotateBytes: 1 });
+  await assertRejects(() => CaptureWriter.start(dangling), CaptureError, "/x_00007");
 }, undefined);
 
 testWriter("says that writing is not permitted, and how to permit it", async () => {

@@ -13,6 +13,8 @@ export interface RingShapeChoice {
   odd?: boolean;
   hasOffsets?: boolean;
   hasTimes?: boolean;
+  /** Slots tell how long packets were before they were cut. */
+  hasOriginals?: boolean;
 }
 
 /** A packet that was put into a ring. */
@@ -20,6 +22,8 @@ export interface LaidPacket {
   bytes: Uint8Array;
   seconds: number;
   nanoseconds: number;
+  /** Before it was cut, if that is known. */
+  original?: number;
 }
 
 const OFFSET_MASK = 0x3ff;
@@ -49,6 +53,7 @@ export class LogRing {
       strideBytes,
       hasOffsets: choice.hasOffsets ?? false,
       hasTimes: choice.hasTimes ?? false,
+      originals: choice.hasOriginals ? new Int32Array(slotCount) : undefined,
     };
     this.ring.bytes.fill(0xee, buffersAt * 4);
   }
@@ -59,6 +64,7 @@ export class LogRing {
     let done = 0;
     do {
       const slot = ring.slotsAt + this.#slot * 4;
+      if (ring.originals && done === 0) ring.originals[this.#slot] = packet.original ?? 0;
       const offset = ring.hasOffsets ? random() % 300 : 0;
       const room = ring.bufferBytes - offset, rest = packet.bytes.length - done;
       // Some pieces are smaller than they must be, or empty.

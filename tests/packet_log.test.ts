@@ -19,6 +19,7 @@ const SHAPES: Record<string, RingShapeChoice> = {
   "packets inside their buffers": { hasOffsets: true },
   "times in slots": { hasTimes: true },
   "times in slots, buffers on 2 bytes": { hasTimes: true, strideBytes: 2050 },
+  "packets that were cut": { hasTimes: true, hasOriginals: true },
 };
 
 /** Reads all that waits. */
@@ -43,6 +44,7 @@ function assertSame(got: ParsedPacket[], expected: LaidPacket[], interfaceId: nu
     const name = `packet ${i} of ${expected[i].bytes.length} bytes`;
     assertEquals([packet.interfaceId, packet.ns], [interfaceId, nsOf(expected[i])], name);
     assertEquals(packet.bytes, expected[i].bytes, name);
+    assertEquals(packet.original, Math.max(expected[i].original ?? 0, packet.bytes.length), name);
   });
 }
 
@@ -64,6 +66,7 @@ for (const [name, shape] of Object.entries(SHAPES)) {
         if (random() % 5 === 0) second += second < 0xffffffff ? 1 : 0;
         packet.seconds = second;
         if (!laid.ring.hasTimes) packet.nanoseconds = burstNs;
+        if (shape.hasOriginals) packet.original = [0, -1, random() % 9000, 70_000][random() % 4];
         expected.push(packet);
         laid.put(packet, picks, random);
       }

@@ -116,13 +116,6 @@ const DAMAGED: [name: string, file: Uint8Array, offset: number, reason: RegExp, 
       0,
     ],
     [
-      "a block larger than any",
-      join([section, with32(little.block(9, packet.bytes), 4, 0x7ffffffc)]),
-      28,
-      /a block of 2147483644 bytes/,
-      0,
-    ],
-    [
       "lengths that differ",
       join([section, eth, good, with32(good, 92, 100)]),
       28 + 20 + 96,
@@ -225,6 +218,37 @@ for (const [name, file, offset, reason, before] of DAMAGED) {
     }
   });
 }
+
+Deno.test("PcapPort says that a block is too large, and where, after all packets before", () => {
+  using files = new Files();
+  const path = `${files.directory}/read`, least = 16 * 1024 * 1024 + 4;
+  const cases: [Uint8Array, number][] = [
+    [little.block(9, packet.bytes), least],
+    [good, 0xfffffffc],
+    [section, least],
+    [eth, 524_292],
+  ];
+  for (const [block, bytes] of cases) {
+    const file = join([section, eth, good, with32(block, 4, bytes)]);
+    const { packets, error } = files.read(file);
+    assertEquals(packets, [packet]);
+    isPortError(error);
+    const most = `where ${block === eth ? 524_288 : 16_777_216} are the most`, at = 28 + 20 + 96;
+    const what = `a block of ${bytes} bytes at byte ${at}, ${most}`;
+    const remedy = "all before it was read, look whether the file is damaged";
+    assertEquals(error.message, `Cannot read "${path}": ${what}: ${remedy}`);
+  }
+});
+
+Deno.test("PcapPort names a packet's block whose end is wrong behind options that do not fit the window", () => {
+  using files = new Files();
+  const large = little.enhanced(0, 3_000_000n, packet, Array(20).fill([1, new Uint8Array(60_000)]));
+  const { packets, error } = files.read(
+    join([section, eth, good, with32(large, large.length - 4, 8), good]),
+  );
+  assertEquals(packets, [packet, packet]); // it is shown before its end is seen
+  assertMatch(error!.message, /damaged at byte 144: a block of \d+ bytes says 8 at its end/);
+});
 
 Deno.test("PcapPort throws the damage once, and has ended then", () => {
   using files = new Files();

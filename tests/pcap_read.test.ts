@@ -4,6 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { PacketCapture } from "../capture/packet_capture.ts";
 import { RECORDS_WORD, TickRing } from "../engine/tick_ring.ts";
 import { openPort } from "../ffi/open_port.ts";
+import { RING, SLOT_WORDS } from "../ffi/layout.ts";
 import { RX } from "../ffi/port.ts";
 import {
   Blocks,
@@ -219,7 +220,85 @@ Deno.test("PcapPort reads simple packets cut at their interface's snap length", 
   assertSame(files.read(file), [packet, { ...packet, bytes: packetOf(1, 8) }], "snap length 20");
 });
 
-Deno.test("PcapPort passes over blocks larger than its window", () => {
+/** Captured and original length of a file's packets, of which a ring has room for all. */
+function lengthsOf(file: string): [captured: number, original: number][] {
+  const port = openFile(file), ring = port.rx[0];
+  port.rxSync();
+  const lengths = Array.from({ length: ring.words[ring.at + RING.tail] }, (_, i) => {
+    const captured = ring.words[ring.slotsAt + i * SLOT_WORDS + 1];
+    return [captured, ring.originals![i]] as [number, number];
+  });
+  port.close();
+  return lengths;
+}
+
+Deno.test("PcapPort knows the original length of packets that were cut, as Ethernet packets without FCS", () => {
+  using files = new Files();
+  const sizes = [[61, 1514], [62, 62], [63, 9000], [64, 65], [70_000, 80_000]];
+  const packets = sizes.map(([captured, original], i) => (
+    { bytes: packetOf(i, captured), original, second: 3, nanosecond: 0 }
+  ));
+  const expected = (growth: number, fcs = 0) =>
+    sizes.map(([captured, original]) => [
+      Math.min(captured + growth, original + growth - fcs, 65_535),
+      original + growth - fcs,
+    ]);
+  for (const big of [false, true]) {
+    for (const [link, growth] of [[1, 0], [101, 14], [113, -2], [276, -6]]) {
+      const path = files.write(pcapFile({ big, link }, packets));
+      assertEquals(lengthsOf(path), expected(growth));
+    }
+    assertEquals(
+      lengthsOf(files.write(pcapFile({ big, link: 0x24000001 }, packets))),
+      expected(0, 4),
+    );
+    const b = new Blocks(big), raw = b.interface(101), eth = b.interface(1);
+    const blocksOf = (id: number) => packets.map((packet) => b.enhanced(id, 3_000_000n, packet));
+    const mixed = join([b.section(), eth, raw, ...blocksOf(0), ...blocksOf(1)]);
+    assertEquals(lengthsOf(files.write(mixed)), [...expected(0), ...expected(14)]);
+    const fcs = b.interface(1, [[FCS, Uint8Array.of(4)]]);
+    assertEquals(lengthsOf(files.write(join([b.section(), fcs, ...blocksOf(0)]))), expected(0, 4));
+    const simple = b.simple({ ...packets[0], original: 1500 });
+    const cut = join([b.section(), b.interface(1, [], 61), simple, b.obsolete(0, 3n, packets[2])]);
+    assertEquals(lengthsOf(files.write(cut)), [[61, 1500], [63, 9000]]);
+  }
+});
+
+Deno.test("PcapPort reads blocks with options of up to 16 MiB", () => {
+  using files = new Files();
+  const comment: Option = [1, new Uint8Array(65_000)], most = 16 * 1024 * 1024;
+  const one = { bytes: packetOf(1, 61), second: 3, nanosecond: 5 };
+  for (const big of [false, true]) {
+    const b = new Blocks(big), comments = Array(100).fill(comment);
+    const ns: Option = [9, Uint8Array.of(9)];
+    const packets = [
+      b.enhanced(0, 3_000_000_005n, one, comments),
+      b.enhanced(0, 3_000_000_005n, one),
+    ];
+    const head = [b.section(comments), b.interface(1, [...comments.slice(0, 8), ns])];
+    const largest = b.block(0x0bad, new Uint8Array(most - 12));
+    const file = join([...head, ...packets, ...packets, largest, ...packets]);
+    for (const chunk of [65_536, undefined]) {
+      const { packets: given, error } = files.read(file, chunk);
+      assertEquals([error, given], [undefined, Array(6).fill(one)]);
+    }
+  }
+});
+
+Deno.test("PcapPort needs no more memory for many large blocks than for one", () => {
+  using files = new Files();
+  const b = new Blocks(false), comments: Option[] = Array(200).fill([1, new Uint8Array(65_000)]);
+  const one = { bytes: packetOf(1, 61), second: 3, nanosecond: 0 };
+  const large = b.enhanced(0, 3_000_000n, one, comments); // 13 MB
+  const path = files.write(join([b.section(), b.interface(1), large])),
+    before = Deno.memoryUsage().rss;
+  const { packets } = takeAll(openFile(path, { loop: 40 }));
+  assertEquals(packets.length, 40);
+  const grown = Deno.memoryUsage().rss - before;
+  assert(grown < 8e6, `${grown / 1e6} MB more`);
+});
+
+Deno.test("PcapPort passes over blocks of unknown types", () => {
   using files = new Files();
   const packet = { bytes: packetOf(1, 61), second: 3, nanosecond: 0 };
   for (const big of [false, true]) {

@@ -9,6 +9,8 @@ export interface ParsedPacket {
   interfaceId: number;
   ns: bigint;
   bytes: Uint8Array;
+  /** Its length before it was cut. */
+  original: number;
 }
 
 /** A file of one section. */
@@ -76,12 +78,12 @@ export function u64Of(option: Uint8Array | undefined): bigint | undefined {
 function packetOf(body: Uint8Array): ParsedPacket {
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
   const u32 = (at: number) => view.getUint32(at, true);
-  const length = u32(12);
-  assertEquals(u32(16), length);
+  const length = u32(12), original = u32(16);
+  assert(original >= length, `${length} bytes of ${original}`);
   assertEquals(body.length, 20 + Math.ceil(length / 4) * 4);
   assert(body.subarray(20 + length).every((byte) => byte === 0), "padding is not zero");
   const ns = BigInt(u32(4)) << 32n | BigInt(u32(8));
-  return { interfaceId: u32(0), ns, bytes: body.subarray(20, 20 + length) };
+  return { interfaceId: u32(0), ns, bytes: body.subarray(20, 20 + length), original };
 }
 
 function blocksOf(bytes: Uint8Array): { type: number; body: Uint8Array }[] {

@@ -34,6 +34,7 @@ function mixed(count: number): Packet[] {
     const ns = i * STEP_NS;
     return {
       bytes: i % 60 === 59 ? packet.slice(0, 20) : packet,
+      original: packet.length,
       second: SECOND + Math.floor(ns / 1e9),
       nanosecond: ns % 1e9,
     };
@@ -113,10 +114,11 @@ testWrite("keeps a file's packets and times to the nanosecond", async () => {
     const parsed = checkWritten(file, s);
     assertEquals([s.received, s.accepted, s.write.missed], [2000, 1600, 0]);
     assertEquals(
-      parsed.packets.map(({ ns, bytes }) => ({ ns, bytes })),
-      expected.map(({ bytes, second, nanosecond }) => ({
+      parsed.packets.map(({ ns, bytes, original }) => ({ ns, bytes, original })),
+      expected.map(({ bytes, second, nanosecond, original }) => ({
         ns: BigInt(second) * 1_000_000_000n + BigInt(nanosecond),
         bytes,
+        original,
       })),
     );
     const [[name, description]] = interfacesOf(parsed);
@@ -128,6 +130,31 @@ testWrite("keeps a file's packets and times to the nanosecond", async () => {
     capture(["--write-all"], packets),
   ]);
   assertEquals(countsOf(all.again), countsOf(all.s));
+});
+
+testWrite("keeps what is left of a packet above 64 KiB, and its length", async () => {
+  using files = new Files();
+  const large = { bytes: new Uint8Array(70_000).fill(7), second: SECOND, nanosecond: 0 };
+  const source = files.write(pcapFile({}, [large, { ...large, original: 90_000 }]));
+  const file = `${files.directory}/x.pcapng`;
+  const args = ["-i", `pcap:${source}`, "--write", file, "--write-all", "--json"];
+  const finished = await run("capture", args);
+  assertQuiet(finished);
+  const { packets } = checkWritten(file, finalOf(finished));
+  const lengths = packets.map(({ bytes, original }) => [bytes.length, original]);
+  assertEquals(lengths, [[65_535, 70_000], [65_535, 90_000]]);
+  const seen = execute(
+    "tshark",
+    "-r",
+    file,
+    "-T",
+    "fields",
+    "-e",
+    "frame.cap_len",
+    "-e",
+    "frame.len",
+  );
+  assertEquals(seen, "65535\t70000\n65535\t90000\n");
 });
 
 /** The packets of some files, one after the other; each of them is whole. */
@@ -201,7 +228,7 @@ testWrite("stops at a full disk with one line, the capture goes on", async () =>
   assertEquals(
     [finished.code, finished.stderr],
     [
-      0,
+      1,
       `Cannot write "${file}": no space left on device: make room, or choose another disk; ` +
       "the capture goes on\n",
     ],
@@ -223,7 +250,7 @@ testWrite("of a file stops at a full disk, the capture reads to the end", async 
   const file = `${place.path}/x.pcapng`;
   const args = ["-i", `pcap:${source}`, "--write", file, "--write-all", "--json"];
   const finished = await run("capture", args), s = finalOf(finished);
-  assertEquals([finished.code, finished.stderr], [0, `${s.write.failed}\n`]);
+  assertEquals([finished.code, finished.stderr], [1, `${s.write.failed}\n`]);
   assertEquals([s.received, s.write.packets + s.write.missed], [12_000, 12_000]);
   assertGreater(s.write.packets, 1000);
   const got = bytesOf(parsePcapng(Deno.readFileSync(file)).packets);
@@ -310,6 +337,36 @@ Deno.test("capture --write of standard input has its packets and times", async (
   const { code, stdout, stderr } = await start("capture", args, {}, 10_000, fromInput).finished;
   assertEquals([code, stderr], [0, ""]);
   assertMatch(stdout, /\nwritten +100 packets, \d+ bytes to 1 file; 0 missed\n/);
+  assertEquals(bytesOf(parsePcapng(Deno.readFileSync(file)).packets), bytesOf(packets));
+});
+
+Deno.test("capture --write of a named pipe that falls silent has all that came, and hears Ctrl-C", async () => {
+  using files = new Files();
+  const packets = mixed(100),
+    pipe = `${files.directory}/pipe`,
+    file = `${files.directory}/x.pcapng`;
+  await new Deno.Command("mkfifo", { args: [pipe] }).output();
+  const capture = start("capture", [
+    "-i",
+    `pcap:${pipe}`,
+    "--write-all",
+    "--write",
+    file,
+    "--json",
+  ]);
+  using writer = await Deno.open(pipe, { write: true }); // waits until the capture has opened it
+  const bytes = pcapFile({ nano: true }, packets);
+  await writer.write(bytes.subarray(0, 30));
+  await capture.shown('"final":false');
+  for (let at = 30; at < bytes.length; at += 2000) {
+    await writer.write(bytes.subarray(at, at + 2000));
+    await delay(5);
+  }
+  await capture.shown('"received":100,');
+  capture.process.kill("SIGINT");
+  const finished = await capture.finished, s = finalOf(finished);
+  assertQuiet(finished);
+  assertEquals([s.received, s.write.packets, s.write.missed], [100, 100, 0]);
   assertEquals(bytesOf(parsePcapng(Deno.readFileSync(file)).packets), bytesOf(packets));
 });
 
