@@ -4,18 +4,19 @@
  * runner.)
  */
 import { CommandLine } from "../ffi/command_line.ts";
-import { runCommand, UsageError } from "../ffi/usage.ts";
-import { Child } from "./harness/child.ts";
+import { numberOption, runCommand, UsageError } from "../ffi/usage.ts";
+import { Child, stopChildren } from "./harness/child.ts";
 import { allMet, asTask, type ComparisonResult, runComparisons } from "./harness/compare.ts";
 import { describeMachine, machineLine } from "./harness/machine.ts";
 import { resultOf, writeResult } from "./harness/result.ts";
 
 const TIMEOUT_MS = 20 * 60_000;
-const HELP = `deno task bench [NAME …] [--json FILE]
+const HELP = `deno task bench [NAME …] [--seconds N] [--json FILE]
 
 Compares pieces of uspf with their yardsticks, in turn, and exits 1 if a target is missed.
 
   NAME          which: ${names().join(", ")}; all by default
+  --seconds N   for each comparison about, 0.01 to 600 (4)
   --json FILE   also write the results to FILE
   --help        show this`;
 
@@ -27,47 +28,58 @@ function names(): string[] {
 }
 
 async function main(): Promise<number> {
-  const wanted = Deno.args.filter((arg, i) =>
-    !arg.startsWith("-") && Deno.args[i - 1] !== "--json"
-  );
-  const { values: { json }, switches: { help } } = new CommandLine(
-    Deno.args.filter((arg) => !wanted.includes(arg)),
-    { values: ["json"], switches: ["help"], defaults: {} },
-  );
+  const { words, values, switches: { help } } = new CommandLine(Deno.args, {
+    values: ["seconds", "json"],
+    switches: ["help"],
+    defaults: { seconds: "4" },
+    words: true,
+  });
   if (help) {
     console.log(HELP);
     return 0;
   }
-  const strange = wanted.find((name) => !names().includes(name));
+  const strange = words.find((name) => !names().includes(name));
   if (strange !== undefined) {
     throw new UsageError(`Cannot run bench "${strange}": no such bench: see --help`);
   }
-  console.log(machineLine(describeMachine()));
+  const seconds = numberOption("--seconds", values.seconds, { low: 0.01, high: 600, whole: false });
+  const print = values.json === "-" ? console.error : console.log;
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, stopChildren);
+  }
+  print(machineLine(describeMachine()));
   const results: Record<string, ComparisonResult[]> = {};
-  for (const name of wanted.length > 0 ? wanted : names()) results[name] = await runOne(name);
-  if (json !== undefined) {
-    const command = ["bench", ...wanted].join(" ");
-    writeResult(json, resultOf("bench", command, results));
+  for (const name of words.length > 0 ? words : names()) {
+    results[name] = await runOne(name, seconds, print);
+  }
+  if (values.json !== undefined) {
+    writeResult(values.json, resultOf("bench", ["bench", ...Deno.args].join(" "), results));
   }
   return Object.values(results).every(allMet) ? 0 : 1;
 }
 
 /** In a process of its own: what one bench does to V8's code shall not reach the next. */
-async function runOne(name: string): Promise<ComparisonResult[]> {
-  console.log(`\n== ${name}`);
-  const child = new Child(import.meta.filename!, ["--one", name], { timeoutMs: TIMEOUT_MS });
-  const output = await child.output((line) => console.log(line));
+async function runOne(
+  name: string,
+  seconds: number,
+  print: (line: string) => void,
+): Promise<ComparisonResult[]> {
+  print(`\n== ${name}`);
+  const child = new Child(import.meta.filename!, ["--one", name, String(seconds)], {
+    timeoutMs: TIMEOUT_MS,
+  });
+  const output = await child.output(print);
   return JSON.parse(output.trimEnd().split("\n").at(-1)!);
 }
 
-async function one(name: string): Promise<void> {
+async function one(name: string, seconds: number): Promise<void> {
   asTask();
   await import(`./${name}.bench.ts`);
-  const results = await runComparisons((line) => console.log(line));
+  const results = await runComparisons(seconds, (line) => console.log(line));
   console.log(JSON.stringify(results));
 }
 
 if (Deno.args[0] === "--one") {
-  await one(Deno.args[1]);
+  await one(Deno.args[1], Number(Deno.args[2]));
   Deno.exit(0);
 } else await runCommand(main);

@@ -14,6 +14,8 @@ export interface KnownOptions {
   switches: readonly string[];
   /** Values of those that are not given. */
   defaults: Readonly<Record<string, string>>;
+  /** Whether words that are no options are taken; by default they are refused. */
+  words?: boolean;
 }
 
 /** What an option asks of its port: the name's beginning, before the colon. */
@@ -25,6 +27,8 @@ export class CommandLine {
   readonly values: Readonly<Record<string, string>>;
   /** Switches by name. */
   readonly switches: Readonly<Record<string, boolean>>;
+  /** Words that are no options. */
+  readonly words: readonly string[];
 
   /**
    * Parses them. After `--help` and `--version` nothing else is looked at.
@@ -39,6 +43,7 @@ export class CommandLine {
     for (const name of known.switches) checkSwitch(name, parsed[name]);
     const values = given.map((name) => [name, parsed[name][0]]);
     this.values = { ...known.defaults, ...Object.fromEntries(values) };
+    this.words = parsed._.map(String);
     this.switches = Object.fromEntries(
       known.switches.map((name) => [name, parsed[name].length > 0]),
     );
@@ -73,15 +78,15 @@ export function typed(name: string): string {
 
 type Parsed = Record<string, (string | boolean)[]>;
 
-function parse(args: string[], { values, switches }: KnownOptions): Parsed {
+function parse(args: string[], { values, switches, words }: KnownOptions): Parsed {
   const unknown: string[] = [];
   const parsed = parseArgs(args, {
     string: values,
     boolean: switches,
     collect: [...values, ...switches],
-    unknown: (arg: string) => (unknown.push(arg), false),
+    unknown: (arg: string) => words && !arg.startsWith("-") || (unknown.push(arg), false),
   }) as unknown as Parsed;
-  const [first] = [...unknown, ...parsed._];
+  const [first] = unknown;
   if (first === undefined) return parsed;
   throw new UsageError(`Cannot use "${first}": no such option: see --help`);
 }

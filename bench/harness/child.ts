@@ -80,9 +80,7 @@ export class Child {
 
   /** Asks it to end. */
   stop(): void {
-    try {
-      this.#process.kill("SIGINT");
-    } catch { /* it has ended */ }
+    kill(this.#process, "SIGINT");
   }
 
   async #more(): Promise<boolean> {
@@ -100,13 +98,18 @@ export class Child {
   }
 }
 
+/** Asks all children to end. */
+export function stopChildren(): void {
+  for (const process of alive) kill(process, "SIGINT");
+}
+
 /** Ends all children at once: for a bench that is interrupted. */
 export function killChildren(): void {
   for (const process of alive) kill(process);
 }
 
-function kill(process: Deno.ChildProcess): void {
+function kill(process: Deno.ChildProcess, signal: Deno.Signal = "SIGKILL"): void {
   try {
-    process.kill("SIGKILL");
+    process.kill(signal);
   } catch { /* it has ended */ }
 }

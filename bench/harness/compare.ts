@@ -13,7 +13,7 @@ import { build } from "../../ffi/build.ts";
 import { coreDistanceNs, NEAR_NS } from "./core_distance.ts";
 import { digits, median, range } from "./numbers.ts";
 
-const ROUNDS_MS = 4000, LEAST_ROUNDS = 7, MOST_ROUNDS = 50;
+const LEAST_ROUNDS = 7, MOST_ROUNDS = 50;
 const MOST_FAR_ROUNDS = 30;
 
 /** One way of doing the work. */
@@ -116,8 +116,11 @@ export function asTask(): void {
   isTask = true;
 }
 
-/** Runs what was declared, prints each comparison, and gives the results. */
-export async function runComparisons(print: (line: string) => void): Promise<ComparisonResult[]> {
+/** Runs what was declared, each for about `seconds`, prints each comparison, and gives the results. */
+export async function runComparisons(
+  seconds: number,
+  print: (line: string) => void,
+): Promise<ComparisonResult[]> {
   using _after = { [Symbol.dispose]: disposeAll }; // also where a way fails
   const results: ComparisonResult[] = [];
   for (const comparison of declared) {
@@ -127,7 +130,7 @@ export async function runComparisons(print: (line: string) => void): Promise<Com
       results.push(comparison);
       continue;
     }
-    const result = await measure(comparison);
+    const result = await measure(comparison, seconds);
     report(result, print);
     results.push(result);
   }
@@ -145,11 +148,11 @@ export function allMet(results: ComparisonResult[]): boolean {
 
 type Measured = Exclude<ComparisonResult, { skipped: string }>;
 
-async function measure(comparison: Comparison): Promise<Measured> {
+async function measure(comparison: Comparison, seconds: number): Promise<Measured> {
   const { group, unit, count, ways, cores } = comparison;
   await takeTurns(ways, count); // warms up
   const near: number[][] = [], far: number[][] = [];
-  const end = performance.now() + ROUNDS_MS;
+  const end = performance.now() + seconds * 1000;
   const enough = () =>
     near.length >= MOST_ROUNDS || far.length >= MOST_FAR_ROUNDS ||
     near.length >= LEAST_ROUNDS && performance.now() > end;
