@@ -1,19 +1,12 @@
 /**
  * Purpose: the arguments of `deno task capture`.
  */
-import { parseArgs } from "@std/cli";
 import { MAX_CAPACITY, MIN_CAPACITY } from "../engine/tick_ring.ts";
+import { CommandLine, type PortNeeds, typed } from "../ffi/command_line.ts";
 import { parseIPv4 } from "../ffi/ipv4_address.ts";
 import { type PortOptions, XDP_MODES } from "../ffi/port.ts";
 import { parsePortName } from "../ffi/port_name.ts";
-import {
-  asUsage,
-  cannotLoop,
-  choiceOption,
-  numberOption,
-  refuseUnknown,
-  UsageError,
-} from "../ffi/usage.ts";
+import { asUsage, cannotLoop, choiceOption, numberOption, UsageError } from "../ffi/usage.ts";
 import { type Wait, WAITS } from "./pump_loop.ts";
 import { MAX_CAPTURES } from "./receive_ports.ts";
 import { TICK_BYTES } from "./tick_decoder.ts";
@@ -101,8 +94,18 @@ const DEFAULTS = {
   "rotate-seconds": "0",
   "rotate-files": "0",
 };
-const STRINGS = ["i", "d", "c", "engine-core", "r", "rings", "write", ...Object.keys(DEFAULTS)];
-const BOOLEANS = ["json", "quiet", "print-code", "help", "version", "promiscuous", "write-all"];
+const KNOWN = {
+  values: ["i", "d", "c", "engine-core", "r", "rings", "write", ...Object.keys(DEFAULTS)],
+  switches: ["json", "quiet", "print-code", "help", "version", "promiscuous", "write-all"],
+  defaults: DEFAULTS,
+};
+const NEEDS: PortNeeds = {
+  "xdp-mode": ["xdp"],
+  promiscuous: ["xdp", "packet"],
+  speed: ["pcap"],
+  loop: ["pcap"],
+};
+const WRITING = ["write-all", "rotate-size", "rotate-seconds", "rotate-files"];
 const DEMO_SECONDS = 10;
 
 /**
@@ -111,26 +114,19 @@ const DEMO_SECONDS = 10;
  * @throws {UsageError} for the first that is wrong.
  */
 export function parseCaptureOptions(args: string[]): CaptureOptions {
-  const unknown: string[] = [];
-  const flags = parseArgs(args, {
-    string: STRINGS,
-    boolean: BOOLEANS,
-    default: DEFAULTS,
-    unknown: (arg: string) => (unknown.push(arg), false),
-  }) as unknown as
-    & Record<string, string>
-    & Record<"json" | "quiet" | "help" | "version" | "promiscuous", boolean>;
-  const { help, version } = flags;
-  if ((help || version) && args.length > 0) return { ...parseCaptureOptions([]), help, version };
-  if (flags.write === "") throw cannotWriteTo(unknown[0] === "-" ? "-" : ""); // "--write -" are two
-  refuseUnknown([], unknown);
+  const line = new CommandLine(args, KNOWN), { values, switches } = line;
+  const { help, version } = switches;
+  if (help || version) return { ...parseCaptureOptions([]), help, version };
   const number = (flag: string, low: number, high: number, whole = true) =>
-    numberOption(flag.length > 1 ? `--${flag}` : `-${flag}`, flags[flag], { low, high, whole });
+    numberOption(typed(flag), values[flag], { low, high, whole });
   const maybe = (flag: string, high: number) =>
-    flags[flag] === undefined ? undefined : number(flag, 0, high);
-  const port = flags.i, name = port === undefined ? undefined : asUsage(() => parsePortName(port));
+    values[flag] === undefined ? undefined : number(flag, 0, high);
+  const port = values.i, name = port === undefined ? undefined : asUsage(() => parsePortName(port));
+  line.checkPort(name?.kind ?? "switch", name ? `"${port}"` : "the built-in switch", NEEDS);
   const destinationPort = number("p", 0, 65535);
-  const destinationAddress = flags.d === undefined ? undefined : asUsage(() => parseIPv4(flags.d));
+  const destinationAddress = values.d === undefined
+    ? undefined
+    : asUsage(() => parseIPv4(values.d));
   const loop = number("loop", 0, Number.MAX_SAFE_INTEGER);
   if (loop !== 1 && name?.kind === "pcap" && name.file === "-") {
     throw cannotLoop(loop);
@@ -142,25 +138,25 @@ export function parseCaptureOptions(args: string[]): CaptureOptions {
     core: maybe("c", 1023),
     engineCore: maybe("engine-core", 1023),
     burst: number("b", 1, 65536),
-    seconds: flags.r === undefined
+    seconds: values.r === undefined
       ? (port === undefined ? DEMO_SECONDS : 0)
       : number("r", 0, 1e9, false),
-    wait: choiceOption("--wait", flags.wait, WAITS),
+    wait: choiceOption("--wait", values.wait, WAITS),
     ringSize: ringSizeOf(number("ring-size", MIN_CAPACITY, MAX_CAPACITY)),
-    rings: ringsOf(flags.rings, () => number("rings", 1, MAX_CAPTURES)),
+    rings: ringsOf(values.rings, () => number("rings", 1, MAX_CAPTURES)),
     portOptions: {
       wanted: { destinationPort, destinationAddress, payloadBytes: TICK_BYTES },
-      xdpMode: choiceOption("--xdp-mode", flags["xdp-mode"], XDP_MODES),
-      promiscuous: flags.promiscuous,
+      xdpMode: choiceOption("--xdp-mode", values["xdp-mode"], XDP_MODES),
+      promiscuous: switches.promiscuous,
       speed: number("speed", 0, 1e6, false),
       loop,
     },
-    write: writeOf(flags, number),
-    json: flags.json,
-    quiet: flags.quiet,
-    printCode: Boolean(flags["print-code"]),
-    help: flags.help,
-    version: flags.version,
+    write: writeOf(line, number),
+    json: switches.json,
+    quiet: switches.quiet,
+    printCode: switches["print-code"],
+    help,
+    version,
   };
 }
 
@@ -169,21 +165,19 @@ function ringsOf(text: string | undefined, number: () => number): "all" | number
 }
 
 function writeOf(
-  flags: Record<string, string | boolean>,
+  line: CommandLine,
   number: (flag: string, low: number, high: number, whole?: boolean) => number,
 ): WriteOptions | undefined {
-  const rotation = ["rotate-size", "rotate-seconds", "rotate-files"].find((flag) =>
-    flags[flag] !== "0"
-  );
-  if (flags.write === undefined) {
-    const lone = flags["write-all"] ? "write-all" : rotation;
+  const { write } = line.values;
+  if (write === undefined) {
+    const lone = line.changed(WRITING);
     if (lone === undefined) return undefined;
     throw new UsageError(`Cannot use --${lone}: nothing is written: give --write FILE`);
   }
-  if (flags.write === "-") throw cannotWriteTo("-");
+  if (write === "-") throw new UsageError(`Cannot use --write "-": not a file: name one`);
   const options = {
-    file: String(flags.write),
-    all: Boolean(flags["write-all"]),
+    file: write,
+    all: line.switches["write-all"],
     rotateBytes: number("rotate-size", 0, 1e9, false) * 1e6,
     rotateSeconds: number("rotate-seconds", 0, 1e9, false),
     rotateFiles: number("rotate-files", 0, 1e6),
@@ -195,10 +189,6 @@ function writeOf(
     );
   }
   return options;
-}
-
-function cannotWriteTo(text: string): UsageError {
-  return new UsageError(`Cannot use --write "${text}": not a file: name one`);
 }
 
 function ringSizeOf(size: number): number {

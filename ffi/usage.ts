@@ -52,13 +52,6 @@ export function cannotLoop(loop: number): UsageError {
   );
 }
 
-/** Refuses options and words that a command does not know. */
-export function refuseUnknown(words: (string | number)[], unknown: string[]): void {
-  const first = unknown[0] ?? words[0];
-  if (first === undefined) return;
-  throw new UsageError(`Cannot use "${first}": no such option: see --help`);
-}
-
 /** Turns a parser's complaint about a port name or an address into a usage error. */
 export function asUsage<T>(parse: () => T): T {
   try {

@@ -1,18 +1,11 @@
 /**
  * Purpose: the arguments of `deno task send`.
  */
-import { parseArgs } from "@std/cli";
+import { CommandLine, typed } from "../ffi/command_line.ts";
 import { parseIPv4 } from "../ffi/ipv4_address.ts";
 import { type PortOptions, XDP_MODES } from "../ffi/port.ts";
 import { parsePortName } from "../ffi/port_name.ts";
-import {
-  asUsage,
-  cannotLoop,
-  choiceOption,
-  numberOption,
-  refuseUnknown,
-  UsageError,
-} from "../ffi/usage.ts";
+import { asUsage, cannotLoop, choiceOption, numberOption, UsageError } from "../ffi/usage.ts";
 import { parseMac } from "./mac_address.ts";
 
 /** The help text. */
@@ -70,31 +63,29 @@ export interface SendOptions {
   version: boolean;
 }
 
-const STRINGS = [
-  "i",
-  "s",
-  "d",
-  "S",
-  "D",
-  "p",
-  "c",
-  "r",
-  "b",
-  "seconds",
-  "core",
-  "seed",
-  "instruments",
-  "file",
-  "speed",
-  "loop",
-  "xdp-mode",
-];
-
-/** "--file -" as "--file=-": a dash alone would be taken for an argument of its own. */
-function joinDash(args: string[]): string[] {
-  const at = args.indexOf("--file");
-  return at >= 0 && args[at + 1] === "-" ? args.toSpliced(at, 2, "--file=-") : args;
-}
+const DEFAULTS = {
+  s: "02:00:00:00:00:01",
+  d: "ff:ff:ff:ff:ff:ff",
+  S: "10.0.0.1",
+  D: "10.0.0.2",
+  p: "5001",
+  c: "0",
+  r: "0",
+  b: "256",
+  seconds: "0",
+  seed: "1",
+  instruments: "16",
+  speed: "1",
+  loop: "1",
+  "xdp-mode": "auto",
+};
+const KNOWN = {
+  values: ["i", "core", "file", ...Object.keys(DEFAULTS)],
+  switches: ["json", "help", "version"],
+  defaults: DEFAULTS,
+};
+const FOR_FILES = ["speed", "loop"];
+const FOR_GENERATED = ["s", "d", "S", "D", "p", "seed", "instruments"];
 
 /**
  * Parses and checks the arguments.
@@ -102,61 +93,52 @@ function joinDash(args: string[]): string[] {
  * @throws {UsageError} for the first that is wrong.
  */
 export function parseSendOptions(args: string[]): SendOptions {
-  const unknown: string[] = [];
-  const flags = parseArgs(joinDash(args), {
-    string: STRINGS,
-    boolean: ["json", "help", "version"],
-    default: {
-      s: "02:00:00:00:00:01",
-      d: "ff:ff:ff:ff:ff:ff",
-      S: "10.0.0.1",
-      D: "10.0.0.2",
-      p: "5001",
-      c: "0",
-      r: "0",
-      b: "256",
-      seconds: "0",
-      seed: "1",
-      instruments: "16",
-      speed: "1",
-      loop: "1",
-      "xdp-mode": "auto",
-    },
-    unknown: (arg: string) => (unknown.push(arg), false),
-  }) as unknown as Record<string, string> & { json: boolean; help: boolean; version: boolean };
-  const { help, version, json } = flags;
+  const line = new CommandLine(args, KNOWN), { values } = line;
+  const { help, version, json } = line.switches;
   if (help || version) return { ...parseSendOptions(["-i", "soft:help:1"]), help, version };
-  refuseUnknown([], unknown);
   const number = (flag: string, low: number, high: number, whole = true) =>
-    numberOption(flag.length > 1 ? `--${flag}` : `-${flag}`, flags[flag], { low, high, whole });
-  if (!flags.i) {
+    numberOption(typed(flag), values[flag], { low, high, whole });
+  const port = values.i;
+  if (port === undefined) {
     throw new UsageError(`Cannot send: no port: name one with -i, such as "soft:lab:2"`);
   }
-  const port = flags.i ?? "";
-  if (port !== "") asUsage(() => parsePortName(port));
+  line.checkPort(asUsage(() => parsePortName(port)).kind, `"${port}"`, { "xdp-mode": ["xdp"] });
+  checkSource(line);
   const loop = number("loop", 0, Number.MAX_SAFE_INTEGER);
-  if (flags.file === "") throw new UsageError(`Cannot use --file "": no file: name one`);
-  if (loop !== 1 && flags.file === "-") throw cannotLoop(loop);
+  if (loop !== 1 && values.file === "-") throw cannotLoop(loop);
   return {
     port,
-    sourceMac: asUsage(() => parseMac(flags.s)),
-    destinationMac: asUsage(() => parseMac(flags.d)),
-    sourceAddress: asUsage(() => parseIPv4(flags.S)),
-    destinationAddress: asUsage(() => parseIPv4(flags.D)),
+    sourceMac: asUsage(() => parseMac(values.s)),
+    destinationMac: asUsage(() => parseMac(values.d)),
+    sourceAddress: asUsage(() => parseIPv4(values.S)),
+    destinationAddress: asUsage(() => parseIPv4(values.D)),
     destinationPort: number("p", 1, 65535),
     count: number("c", 0, Number.MAX_SAFE_INTEGER),
     rateHz: number("r", 0, 1e9, false),
     burst: number("b", 1, 1024),
     seconds: number("seconds", 0, 1e9, false),
-    core: flags.core === undefined ? undefined : number("core", 0, 1023),
+    core: values.core === undefined ? undefined : number("core", 0, 1023),
     seed: number("seed", 0, 0xffffffff),
     instruments: number("instruments", 1, 65536),
-    file: flags.file,
+    file: values.file,
     speed: number("speed", 0, 1e6, false),
     loop,
-    portOptions: { xdpMode: choiceOption("--xdp-mode", flags["xdp-mode"], XDP_MODES) },
+    portOptions: { xdpMode: choiceOption("--xdp-mode", values["xdp-mode"], XDP_MODES) },
     json,
     help,
     version,
   };
+}
+
+/** What is sent is a file's, or generated: options of the one mean nothing to the other. */
+function checkSource(line: CommandLine): void {
+  const { file } = line.values;
+  const useless = line.changed(file === undefined ? FOR_FILES : FOR_GENERATED);
+  if (useless === undefined) return;
+  throw new UsageError(
+    `Cannot use ${typed(useless)}: ` +
+      (file === undefined
+        ? "the packets are generated, not a file's: give --file FILE"
+        : "the packets are sent as they are in the file: leave it out"),
+  );
 }

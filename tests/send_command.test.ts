@@ -93,6 +93,28 @@ const BAD: [string[], number, RegExp][] = [
   [["-i", "soft:x:1", "--instruments", "0"], 2, /--instruments/],
   [["-i", "soft:x:1", "--core", "999"], 1, /^Cannot pin to core 999/],
   [["-i", "soft:x:1", "-q"], 2, /no such option/],
+  [["-i", "soft:x:1", "-c", "-5"], 2, /^Cannot use -c "-5": out of range/],
+  [["-i", "soft:x:1", "-r"], 2, /^Cannot use -r: it needs a value: /],
+  [["-i", "soft:x:1", "--file", ""], 2, /^Cannot use --file: it needs a value: /],
+  [["-i", "soft:x:1", "--file", "--json"], 2, /^Cannot use --file: it needs a value: /],
+  [["-i", "soft:x:1", "-i", "soft:x:2"], 2, /^Cannot use -i twice: /],
+  [
+    ["-i", "udp:127.0.0.1:9", "--xdp-mode", "native"],
+    2,
+    /^Cannot use --xdp-mode: .* is no xdp port: /,
+  ],
+  [["-i", "soft:x:1", "--speed", "2"], 2, /^Cannot use --speed: the packets are generated, /],
+  [["-i", "soft:x:1", "--loop", "2"], 2, /^Cannot use --loop: the packets are generated, /],
+  [
+    ["-i", "soft:x:1", "--file", "x", "--seed", "2"],
+    2,
+    /^Cannot use --seed: the packets are sent as /,
+  ],
+  [
+    ["-i", "soft:x:1", "--file", "x", "-D", "1.2.3.4"],
+    2,
+    /^Cannot use -D: the packets are sent as /,
+  ],
 ];
 
 for (const [args, expected, message] of BAD) {

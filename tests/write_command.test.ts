@@ -233,7 +233,7 @@ testWrite("of a file stops at a full disk, the capture reads to the end", async 
 const USAGE: [args: string[], message: string][] = [
   [["--write", "-"], 'Cannot use --write "-": not a file: name one'],
   [["--write=-"], 'Cannot use --write "-": not a file: name one'],
-  [["--write", "--json"], 'Cannot use --write "": not a file: name one'],
+  [["--write", "--json"], "Cannot use --write: it needs a value: see --help"],
   [["--write-all"], "Cannot use --write-all: nothing is written: give --write FILE"],
   ...["size", "seconds", "files"].map((what): [string[], string] => [
     [`--rotate-${what}`, "3"],
