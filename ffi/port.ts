@@ -208,6 +208,12 @@ export function openNative(
   };
 }
 
+/** What is wrong with an interface whose packets have no Ethernet header, for `explain`. */
+export function notEthernet(device: string): string {
+  return `"${device}" is no Ethernet interface: use one whose "ip link" says "link/ether" or ` +
+    `"link/loopback"`;
+}
+
 function encodeSpec(spec: PortSpec): Uint8Array<ArrayBuffer> {
   const fixed = (2 + NUMBERS) * 4 + TEXTS * TEXT_BYTES, program = spec.program ?? new Uint8Array(0);
   const bytes = new Uint8Array(fixed + 8 + program.length);
