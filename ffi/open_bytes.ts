@@ -6,6 +6,7 @@ import { loadLibrary } from "./library.ts";
 import { PortError } from "./port_error.ts";
 
 const STDIN = "-", STDIN_FD = 0;
+const STDIN_FILES = ["/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"]; // which Deno lets nobody open
 
 /**
  * Opens `file`, `"-"` for standard input; `again` where it must be possible to go back to its beginning.
@@ -31,6 +32,9 @@ export function openBytes(port: string, file: string, again: boolean): ByteSourc
       ready: (timeoutUs) => library.uspf_readable(STDIN_FD, timeoutUs) !== 0,
       close() {},
     };
+  }
+  if (STDIN_FILES.includes(file)) {
+    refuse("EPERM", `standard input goes by another name here: use "-", as in "pcap:-"`);
   }
   const opened = open(file, refuse);
   const { isDirectory, isFile } = opened.statSync();
@@ -62,6 +66,9 @@ function open(file: string, refuse: (code: string, why: string) => never): Deno.
     }
     if (error instanceof PermissionDenied) {
       return refuse("EACCES", `no permission: see "ls -l ${file}"`);
+    }
+    if (codeOf(error) === "ENAMETOOLONG") {
+      return refuse("ENAMETOOLONG", "its name is too long: shorten it, 255 bytes between slashes");
     }
     return refuse(codeOf(error), `${codeOf(error)}: see errno(3)`);
   }
