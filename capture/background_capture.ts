@@ -190,6 +190,7 @@ function ordersOf(options: BackgroundCaptureOptions, state: CaptureState): Worke
     wait,
     portOptions: { wanted, ...portOptions },
     ticks: ticks.buffer,
+    bell: ticks.bell?.buffer,
     state: state.buffer,
   };
 }
