@@ -5,6 +5,7 @@ import { giveUpPermissions } from "../ffi/give_up_permissions.ts";
 import { pinToCore } from "../ffi/host.ts";
 import { onStopSignals, print, runCommand, turn } from "../ffi/usage.ts";
 import { VERSION } from "../ffi/version.ts";
+import { LinkWatch } from "./link_watch.ts";
 import { newSender } from "./new_sender.ts";
 import type { SendStats } from "./packet_sender.ts";
 import { parseSendOptions, SEND_HELP } from "./send_options.ts";
@@ -23,18 +24,19 @@ async function main(): Promise<number> {
   let stopped = false;
   onStopSignals(() => stopped = true);
   const end = options.seconds > 0 ? performance.now() + options.seconds * 1000 : Infinity;
+  const link = new LinkWatch(port);
   let failure: unknown;
   try {
     if (!options.json) print(`sending on ${options.port} (${port.mode})`);
     while (!stopped && !sender.done && performance.now() < end) {
-      sender.run(Math.min(SLICE_MS, end - performance.now()));
+      link.run(() => sender.run(Math.min(SLICE_MS, end - performance.now())));
       await turn();
     }
   } catch (error) {
     failure = error;
   }
   try {
-    sender.flush();
+    link.finish(() => sender.flush());
   } catch (error) {
     failure ??= error;
   }
