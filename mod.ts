@@ -64,6 +64,7 @@ export { type Wait, WAITS } from "./capture/pump_loop.ts";
 
 // Engine.
 export { TickRing } from "./engine/tick_ring.ts";
+export { Doorbell } from "./engine/doorbell.ts";
 export { InstrumentType, readTick, Side, type Tick, writeTick } from "./engine/tick.ts";
 export { type EngineStats, TradingEngine } from "./engine/trading_engine.ts";
 export { type MarketLimits } from "./engine/simulated_market.ts";

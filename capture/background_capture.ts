@@ -61,7 +61,7 @@ export class CaptureError extends Error {
 
 /** A capture that runs on its own thread. */
 export class BackgroundCapture {
-  /** The port's name. */
+  /** The port's name; of a member of a fanout group with the group's number. */
   readonly port: string;
   /** What it counts, live. */
   readonly state: CaptureState;
@@ -86,7 +86,7 @@ export class BackgroundCapture {
     ended: Promise<void>,
     ready: Ready,
   ) {
-    this.port = port;
+    this.port = ready.fanout === undefined || port.includes("@") ? port : `${port}@${ready.fanout}`;
     this.log = log;
     this.state = state;
     this.ended = ended;
@@ -190,6 +190,7 @@ function ordersOf(options: BackgroundCaptureOptions, state: CaptureState): Worke
     wait,
     portOptions: { wanted, ...portOptions },
     ticks: ticks.buffer,
+    bell: ticks.bell?.buffer,
     state: state.buffer,
   };
 }

@@ -8,6 +8,7 @@
  *  …                                                  │
  * ```
  */
+import { Doorbell } from "../engine/doorbell.ts";
 import { TickRing } from "../engine/tick_ring.ts";
 import { BackgroundCapture, type BackgroundCaptureOptions } from "./background_capture.ts";
 import type { PacketLog } from "./packet_log.ts";
@@ -54,9 +55,10 @@ export class CaptureGroup {
     common: CommonOptions,
   ): Promise<CaptureGroup> {
     const captures: BackgroundCapture[] = [], rings: TickRing[] = [];
+    const bell = members.length > 1 ? new Doorbell() : undefined;
     try {
       for (const { port, core, log } of members) {
-        const ticks = TickRing.create(ringSize), fanout = captures[0]?.fanout;
+        const ticks = TickRing.create(ringSize, 0, bell), fanout = captures[0]?.fanout;
         const options = {
           ...common,
           port: fanout === undefined || port.includes("@") ? port : `${port}@${fanout}`,

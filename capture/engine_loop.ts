@@ -22,7 +22,7 @@ const CORES_TO_SPIN = 4; // with fewer, a spinning engine takes the core that th
  * - spin: not at all
  * - hybrid: spins for 200 µs after the last tick (20 µs on fewer than four cores), then takes naps of
  *   200 µs, and 5 ms after the last tick sleeps until it is woken
- * - poll: sleeps until it is woken; with several rings, takes naps
+ * - poll: sleeps until it is woken
  *
  * To wake it costs the capture thread a system call, in a virtual machine 10 µs and more: hence the naps.
  */
@@ -55,9 +55,11 @@ export async function runEngine(
   }
 }
 
-/** A thread can sleep on one ring only: over several it naps. */
+/** Several rings have a doorbell in common; without one it naps. */
 function park(rings: readonly TickRing[]): void {
+  const { bell } = rings[0];
   if (rings.length === 1) rings[0].park(PARK_MS);
+  else if (bell !== undefined) bell.park(rings, PARK_MS);
   else nap();
 }
 

@@ -4,7 +4,7 @@
 import { MeanReversion } from "../engine/mean_reversion.ts";
 import { TradingEngine } from "../engine/trading_engine.ts";
 import { allowedCores, checkCore, pinToCore, tscHz } from "../ffi/host.ts";
-import { runCommand } from "../ffi/usage.ts";
+import { print, runCommand } from "../ffi/usage.ts";
 import { VERSION } from "../ffi/version.ts";
 import { CaptureError } from "./background_capture.ts";
 import { CaptureGroup, type GroupMember } from "./capture_group.ts";
@@ -27,7 +27,7 @@ const CHUNKS = 64, LEAST_CHUNKS = 8; // of the packet logs, 1 MiB each, divided 
 async function main(): Promise<number> {
   const options = parseCaptureOptions(Deno.args);
   if (options.help || options.version) {
-    console.log(options.help ? CAPTURE_HELP : `uspf ${VERSION}`);
+    print(options.help ? CAPTURE_HELP : `uspf ${VERSION}`);
     return 0;
   }
   if (options.write === undefined) await giveUpWriting();
@@ -49,7 +49,6 @@ async function main(): Promise<number> {
   await giveUpPermissions();
   const engine = new TradingEngine(group.rings, (market) => new MeanReversion(market));
   await group.go();
-  announce(options, group, sender, leftOut);
   const reporter = new Reporter({
     ...options,
     group,
@@ -59,15 +58,24 @@ async function main(): Promise<number> {
     debug: debug ? new DebugLog(group.rings) : undefined,
   });
   let failure: unknown;
+  const orStop = (report: () => void) => {
+    try {
+      report();
+    } catch (error) {
+      failure ??= error;
+      stop.request();
+    }
+  };
+  orStop(() => announce(options, group, sender, leftOut));
   group.ended.catch((error) => failure = error);
   stop.startClock();
-  const timer = setInterval(() => reporter.live(), INTERVAL_MS);
+  const timer = setInterval(() => orStop(() => reporter.live()), INTERVAL_MS);
   await runEngine(engine, group.rings, options.wait, () => !stop.due && !group.finished);
   clearInterval(timer);
   // The engine goes on while the rings are drained, so that nothing is dropped for want of room.
   await drainEngine(engine, stopThreads(group, sender));
   await writer?.stop();
-  reporter.final();
+  orStop(() => reporter.final());
   engine.close();
   if (failure !== undefined) throw failure;
   return writer?.stats().failed === undefined ? 0 : 1;
@@ -142,7 +150,7 @@ function announce(
   leftOut: number,
 ): void {
   const [{ code, mode, port }] = captures;
-  if (options.printCode) console.log(code);
+  if (options.printCode) print(code);
   if (options.quiet || options.json) return;
   const until = options.seconds > 0
     ? ` for ${options.seconds} s`
@@ -156,8 +164,8 @@ function announce(
   const threads = captures.length === 1
     ? `capture thread on core ${cores}`
     : `${captures.length} capture threads on cores ${cores}`;
-  console.log(`capturing from ${from}${until}; ${threads}`);
-  if (leftOut > 0) console.log(`${leftOut} receive queues are left out: --rings all takes them`);
+  print(`capturing from ${from}${until}; ${threads}`);
+  if (leftOut > 0) print(`${leftOut} receive queues are left out: --rings all takes them`);
 }
 
 /** The sender first: what it sent is then captured. */

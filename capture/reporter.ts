@@ -5,6 +5,7 @@ import type { TradingEngine } from "../engine/trading_engine.ts";
 import type { CaptureGroup } from "./capture_group.ts";
 import type { CaptureWriter } from "./capture_writer.ts";
 import type { DebugLog } from "./debug_log.ts";
+import { print } from "../ffi/usage.ts";
 import { collect, liveLine, type Statistics, summary } from "./statistics.ts";
 
 /** What is reported of, and how. */
@@ -28,8 +29,8 @@ export class Reporter {
   /** What happened since the last time. */
   live(): void {
     const { json, quiet, debug } = this.options, s = this.#collect(false);
-    if (json) console.log(JSON.stringify(s));
-    else if (!quiet) console.log(liveLine(s));
+    if (json) print(JSON.stringify(s));
+    else if (!quiet) print(liveLine(s));
     debug?.log(s);
     this.#last = s;
   }
@@ -38,7 +39,7 @@ export class Reporter {
   final(): void {
     this.#last = { elapsedNs: 0, received: 0, bytes: 0 };
     const { json, debug } = this.options, s = this.#collect(true);
-    console.log(json ? JSON.stringify(s) : summary(s));
+    print(json ? JSON.stringify(s) : summary(s));
     debug?.log(s);
   }
 

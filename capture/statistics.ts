@@ -153,8 +153,11 @@ function starved(times: number | null): string {
     : `; ${times} times the kernel found no free buffer for a packet`;
 }
 
-function queueLine(q: QueueStatistics): string {
-  return `queue      ${q.port} on core ${q.core}: ${q.received} received, ${q.accepted} accepted, ` +
+/** Members of a fanout group have the same port: they are numbered. */
+function queueLine(q: QueueStatistics, index: number, all: QueueStatistics[]): string {
+  const shared = all.filter(({ port }) => port === q.port).length > 1;
+  const member = shared ? `, member ${index + 1} of ${all.length},` : "";
+  return `queue      ${q.port}${member} on core ${q.core}: ${q.received} received, ${q.accepted} accepted, ` +
     `${q.dropped} dropped, ${q.lost ?? "unknown"} lost`;
 }
 

@@ -1,6 +1,7 @@
 /**
  * Purpose: whether a capture shall stop: a signal came, from the first moment on, or its time is over.
  */
+import { onStopSignals } from "../ffi/usage.ts";
 
 /** Made before anything is opened, so that no signal is missed. */
 export class StopRequest {
@@ -10,9 +11,7 @@ export class StopRequest {
 
   /** `seconds`: how long to go on after `startClock`; 0: until told. */
   constructor(readonly seconds: number) {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) {
-      Deno.addSignalListener(signal, () => this.request());
-    }
+    onStopSignals(() => this.request());
   }
 
   /** Lets the time begin. */

@@ -2,6 +2,7 @@
  * Purpose: the capture thread. It opens the port, warms the loop up, says "ready", and pumps until the
  * shared state says stop. It hears nothing else meanwhile: its event loop stands still.
  */
+import { Doorbell } from "../engine/doorbell.ts";
 import { TickRing } from "../engine/tick_ring.ts";
 import { currentCore, pinToCore } from "../ffi/host.ts";
 import { openPort } from "../ffi/open_port.ts";
@@ -24,6 +25,8 @@ export interface WorkerOrders {
   /** Core to stay on; nothing: anywhere. */
   core?: number;
   ticks: SharedArrayBuffer;
+  /** Memory of its doorbell. */
+  bell?: SharedArrayBuffer;
   state: SharedArrayBuffer;
   /** Whether to begin only when the state says so. */
   hold?: boolean;
@@ -48,7 +51,7 @@ export type WorkerNews =
 
 function work(orders: WorkerOrders, tell: (news: WorkerNews) => void): void {
   if (orders.core !== undefined) pinToCore(orders.core);
-  const state = new CaptureState(orders.state), ticks = TickRing.attach(orders.ticks);
+  const state = new CaptureState(orders.state), ticks = attachRing(orders);
   const log = orders.log && PacketLog.attach(orders.log);
   const port = openPort(orders.port, RX, orders.portOptions);
   try {
@@ -73,6 +76,10 @@ function work(orders: WorkerOrders, tell: (news: WorkerNews) => void): void {
     state.finish();
     port.close();
   }
+}
+
+function attachRing({ ticks, bell }: WorkerOrders): TickRing {
+  return TickRing.attach(ticks, bell && new Doorbell(bell));
 }
 
 addEventListener("message", ({ data }: MessageEvent<WorkerOrders>) => {

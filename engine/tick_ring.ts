@@ -24,12 +24,15 @@
  * | consumer | `release(n)` | head += n, n <= last `take`       | one Atomics.store of head  |
  * | consumer | `park(ms)`   | parked 0 → 1 → 0, while head = tail | Atomics.wait on tail     |
  *
+ * A consumer of several rings parks on their doorbell instead (doorbell.ts).
+ *
  * Records are written and read straight in {@linkcode TickRing.words}, with plain
  * stores and loads: the Atomics on the indices order them.
  *
  * @module
  */
 
+import type { Doorbell } from "./doorbell.ts";
 import { RECORD_SHIFT, RECORD_WORDS } from "./tick.ts";
 
 /** First word of the memory: the bytes "uspf". */
@@ -84,7 +87,11 @@ export class TickRing {
   #headSeen: number;
   #tailSeen: number;
 
-  private constructor(buffer: SharedArrayBuffer) {
+  private constructor(
+    buffer: SharedArrayBuffer,
+    /** What wakes a consumer that sleeps on several rings; all threads of a ring have the same. */
+    readonly bell?: Doorbell,
+  ) {
     this.words = new Int32Array(buffer);
     this.floats = new Float32Array(buffer);
     this.capacity = this.words[CAPACITY_WORD];
@@ -98,9 +105,10 @@ export class TickRing {
    *
    * @param capacity records, a power of two from 256 to 16,777,216
    * @param startIndex the first position, a u32: tests start just below the wrap
+   * @param bell one for all rings of a consumer that sleeps on several
    * @throws {RangeError} if either is out of range
    */
-  static create(capacity: number, startIndex = 0): TickRing {
+  static create(capacity: number, startIndex = 0, bell?: Doorbell): TickRing {
     checkCapacity(capacity);
     if (startIndex !== startIndex >>> 0) {
       throw new RangeError(
@@ -115,22 +123,22 @@ export class TickRing {
     words[TAIL_WORD] = startIndex;
     words[HEAD_WORD] = startIndex;
     Atomics.store(words, MAGIC_WORD, RING_MAGIC);
-    return new TickRing(words.buffer);
+    return new TickRing(words.buffer, bell);
   }
 
   /**
-   * Joins a ring that another thread created.
+   * Joins a ring that another thread created, with its doorbell if it has one.
    *
    * @throws {TypeError} if `buffer` is not the buffer of a ring of this layout
    */
-  static attach(buffer: SharedArrayBuffer): TickRing {
+  static attach(buffer: SharedArrayBuffer, bell?: Doorbell): TickRing {
     const fault = faultOf(buffer);
     if (fault !== undefined) {
       throw new TypeError(
         `Cannot attach tick ring: ${fault}: pass the buffer of a ring made by the same version`,
       );
     }
-    return new TickRing(buffer);
+    return new TickRing(buffer, bell);
   }
 
   /** The memory, to be posted to the other thread. */
@@ -173,7 +181,12 @@ export class TickRing {
     Atomics.store(words, TAIL_WORD, words[TAIL_WORD] + count | 0);
     // Only the consumer clears the flag: were it cleared here, the flag of a
     // consumer that has just parked again could be lost.
-    if (Atomics.load(words, PARKED_WORD) !== 0) Atomics.notify(words, TAIL_WORD, 1);
+    if (Atomics.load(words, PARKED_WORD) !== 0) this.#wake();
+  }
+
+  #wake(): void {
+    Atomics.notify(this.words, TAIL_WORD, 1);
+    this.bell?.ring();
   }
 
   /** Consumer: how many records from `head` on are ready, at most `max`. */

@@ -9,12 +9,16 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <net/if.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 #if defined(__x86_64__)
 #include <x86intrin.h>
 #endif
@@ -178,6 +182,19 @@ int32_t uspf_rx_queues(const char *interface)
 		queues += strncmp(entry->d_name, "rx-", 3) == 0;
 	closedir(directory);
 	return queues;
+}
+
+int32_t uspf_is_up(const char *interface)
+{
+	struct ifreq request = { 0 };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), result;
+
+	if (fd < 0)
+		return -errno;
+	memcpy(request.ifr_name, interface, strnlen(interface, IFNAMSIZ - 1));
+	result = ioctl(fd, SIOCGIFFLAGS, &request) < 0 ? -errno : (request.ifr_flags & IFF_UP) != 0;
+	close(fd);
+	return result;
 }
 
 int32_t uspf_readable(int32_t fd, int32_t timeout_us)

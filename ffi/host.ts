@@ -90,10 +90,19 @@ export function readRealtime(now: Int32Array<ArrayBuffer>): void {
  * @throws {PortError} where there is no such interface.
  */
 export function receiveQueues(name: string): number {
-  const queues = loadLibrary().uspf_rx_queues(new TextEncoder().encode(`${name}\0`));
+  const queues = loadLibrary().uspf_rx_queues(cString(name));
   if (queues >= 0) return queues;
   throw new PortError(
     `Cannot count the queues of "${name}": no such interface: list them with "ip link"`,
     errnoName(queues),
   );
+}
+
+/** Whether a network interface is there and set down. */
+export function isDown(name: string): boolean {
+  return loadLibrary().uspf_is_up(cString(name)) === 0;
+}
+
+function cString(text: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(`${text}\0`);
 }

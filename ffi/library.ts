@@ -7,7 +7,7 @@
 import process from "node:process";
 
 /** The interface that this code speaks; USPF_ABI in uspf.h. */
-const ABI = 3;
+const ABI = 4;
 
 const SYMBOLS = {
   uspf_abi: { parameters: [], result: "i32" },
@@ -30,6 +30,7 @@ const SYMBOLS = {
   uspf_switches: { parameters: [], result: "f64" },
   uspf_realtime: { parameters: ["buffer"], result: "i32" },
   uspf_rx_queues: { parameters: ["buffer"], result: "i32" },
+  uspf_is_up: { parameters: ["buffer"], result: "i32" },
   uspf_readable: { parameters: ["i32", "i32"], result: "i32" },
 } as const;
 

@@ -7,6 +7,7 @@ import { loadLibrary } from "./library.ts";
 import { PortError } from "./port_error.ts";
 
 const STDIN = "-", STDIN_FD = 0;
+const STDIN_FILES = ["/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"]; // which Deno lets nobody open
 
 /**
  * Opens `file`, `"-"` for standard input; `again` where it must be possible to go back to its beginning.
@@ -32,6 +33,9 @@ export function openBytes(port: string, file: string, again: boolean): ByteSourc
       ready: (timeoutUs) => library.uspf_readable(STDIN_FD, timeoutUs) !== 0,
       close() {},
     };
+  }
+  if (STDIN_FILES.includes(file)) {
+    refuse("EPERM", `standard input goes by another name here: use "-", as in "pcap:-"`);
   }
   const { isDirectory, isFile, isFifo } = attempt(file, refuse, () => Deno.statSync(file));
   if (isDirectory) refuse("EISDIR", "it is a directory: give one of its files");
@@ -79,6 +83,9 @@ function attempt<T>(
     }
     if (error instanceof PermissionDenied || codeOf(error) === "EACCES") {
       return refuse("EACCES", `no permission: see "ls -l ${file}"`);
+    }
+    if (codeOf(error) === "ENAMETOOLONG") {
+      return refuse("ENAMETOOLONG", "its name is too long: shorten it, 255 bytes between slashes");
     }
     return refuse(codeOf(error), `${codeOf(error)}: see errno(3)`);
   }

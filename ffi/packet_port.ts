@@ -17,6 +17,7 @@ import { PacketFrames } from "./packet_frames.ts";
 import { HEAD, PACKET } from "./packet_layout.ts";
 import {
   NativePort,
+  notEthernet,
   openNative,
   packetsReady,
   type Port,
@@ -146,8 +147,7 @@ function explain(code: string, name: PacketName, { kernelFilter }: PortOptions) 
     case "ENODEV":
       return `no such interface "${name.interface}": list them with "ip link"`;
     case "EPROTOTYPE":
-      return `"${name.interface}" is no Ethernet interface: use one whose "ip link" says ` +
-        `"link/ether" or "link/loopback"`;
+      return notEthernet(name.interface);
     case "EBUSY":
       return `fanout group ${name.fanout} is there already, on another interface or of another ` +
         `kind: choose another number`;

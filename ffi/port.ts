@@ -172,9 +172,11 @@ export abstract class NativePort {
 
   protected fail(action: string, errno: number): never {
     const code = errnoName(errno);
-    const why = code === "ENODEV"
-      ? `its interface is gone: start again when it is back (see "ip link")`
-      : `${code}: check that its interface is there and up`;
+    const why = {
+      ENODEV: `its interface is gone: start again when it is back (see "ip link")`,
+      ENETDOWN: `its interface is down: set it up (see "ip link")`,
+      ENETUNREACH: `no way there, its interface may be down: see "ip link" and "ip route"`,
+    }[code] ?? `${code}: check that its interface is there and up`;
     throw new PortError(`Cannot ${action} "${this.name}": ${why}`, code);
   }
 }
@@ -208,6 +210,12 @@ export function openNative(
   };
 }
 
+/** What is wrong with an interface whose packets have no Ethernet header, for `explain`. */
+export function notEthernet(device: string): string {
+  return `"${device}" is no Ethernet interface: use one whose "ip link" says "link/ether" or ` +
+    `"link/loopback"`;
+}
+
 function encodeSpec(spec: PortSpec): Uint8Array<ArrayBuffer> {
   const fixed = (2 + NUMBERS) * 4 + TEXTS * TEXT_BYTES, program = spec.program ?? new Uint8Array(0);
   const bytes = new Uint8Array(fixed + 8 + program.length);
@@ -237,4 +245,11 @@ export function packetsReady(port: Port): number {
   let ready = 0;
   for (const ring of port.rx) ready += slotsReady(ring);
   return ready;
+}
+
+/** Packets in all transmit rings that are not sent yet, as of the last sync. */
+export function packetsUnsent(port: Port): number {
+  let unsent = 0;
+  for (const ring of port.tx) unsent += ring.slotCount - 1 - slotsReady(ring);
+  return unsent;
 }

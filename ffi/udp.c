@@ -319,6 +319,12 @@ static int send_some(int fd, struct mmsghdr *messages, uint32_t count)
 	return errno == EAGAIN || errno == EINTR || errno == ENOBUFS || errno == ECONNREFUSED ? 0 : -errno;
 }
 
+/* There is no way to where all slots go: the packet keeps its place, for the way may come back. */
+static int lies_at_way(const struct udp *udp, int result)
+{
+	return udp->connected && (result == -ENETDOWN || result == -ENETUNREACH);
+}
+
 static int udp_txsync(struct uspf_port *port)
 {
 	struct udp *udp = port->state;
@@ -333,7 +339,8 @@ static int udp_txsync(struct uspf_port *port)
 
 		/* A slot with nothing to send is passed over; so is one that the kernel refuses, after saying so. */
 		sent = count == 0 ? 1 : send_some(port->fd, &udp->tx[first], count);
-		udp->tx_sent = (first + (uint32_t)(sent < 0 ? 1 : sent)) % UDP_SLOTS;
+		if (!lies_at_way(udp, sent))
+			udp->tx_sent = (first + (uint32_t)(sent < 0 ? 1 : sent)) % UDP_SLOTS;
 	}
 	ring->tail = (udp->tx_sent + UDP_SLOTS - 1) % UDP_SLOTS;
 	return sent < 0 ? sent : 0;

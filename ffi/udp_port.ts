@@ -148,6 +148,6 @@ function explain(code: string, { address, port, directions, interface: name }: U
         ? "no permission: ports below 1024 need CAP_NET_BIND_SERVICE, or choose a higher one"
         : "no permission to send there: see the firewall's rules";
     case "ENETUNREACH":
-      return `no route to ${where}: see "ip route"`;
+      return `no route to ${where}, its interface may be down: see "ip link" and "ip route"`;
   }
 }

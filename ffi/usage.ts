@@ -64,15 +64,59 @@ export function asUsage<T>(parse: () => T): T {
   }
 }
 
-/** Runs a command: an expected failure is one line and exit code 1, a usage error 2, a bug keeps its stack. */
+/**
+ * Calls `stop` when the program is told to end: by Ctrl-C, by kill, or because its terminal is gone. The
+ * last also under nohup(1), for Deno's own handler has taken the place of what was there.
+ */
+export function onStopSignals(stop: () => void): void {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    Deno.addSignalListener(signal, stop);
+  }
+}
+
+/** Standard output takes no more. */
+export class OutputError extends Error {
+  /** Always `OutputError`. */
+  override readonly name = "OutputError";
+  /** What runCommand looks at. */
+  readonly expected = true;
+
+  /** `closed`: nobody reads it any longer, which is no fault. */
+  constructor(readonly closed: boolean, code: string) {
+    const state = code === "ENOSPC" ? "no room is left (ENOSPC)" : code;
+    super(`Cannot write to standard output: ${state}: send it elsewhere`);
+  }
+}
+
+/**
+ * Prints a line to standard output.
+ *
+ * @throws {OutputError} where nobody reads it, or there is no room.
+ */
+export function print(line: string): void {
+  const bytes = new TextEncoder().encode(`${line}\n`);
+  try {
+    for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
+  } catch (error) {
+    const { code = "EIO" } = error as { code?: string };
+    throw new OutputError(code === "EPIPE", code);
+  }
+}
+
+/**
+ * Runs a command: an expected failure is one line and exit code 1, a usage error 2, a bug keeps its stack.
+ * That nobody reads its output any longer ends it as well as anything does.
+ */
 export async function runCommand(command: () => Promise<number>): Promise<never> {
   let code = 1;
   try {
     code = await command();
   } catch (error) {
     if (error instanceof UsageError) code = 2;
-    if (error instanceof UsageError || isExpected(error)) console.error((error as Error).message);
-    else console.error(error);
+    if (error instanceof OutputError && error.closed) code = 0;
+    else if (error instanceof UsageError || isExpected(error)) {
+      console.error((error as Error).message);
+    } else console.error(error);
   }
   Deno.exit(code);
 }

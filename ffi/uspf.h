@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 /* Changes with every change of this file, ring.h or soft.h that a program can see. */
-#define USPF_ABI 3
+#define USPF_ABI 4
 
 enum uspf_kind { USPF_NETMAP = 1, USPF_SOFT = 2, USPF_UDP = 3, USPF_XDP = 4, USPF_PACKET = 5 };
 enum uspf_direction { USPF_RX = 1, USPF_TX = 2 };
@@ -111,6 +111,7 @@ USPF_API int32_t uspf_cores(uint8_t *allowed, int32_t count);
 USPF_API double uspf_switches(void);
 USPF_API int32_t uspf_realtime(int32_t *now); /* seconds and nanoseconds since 1970 */
 USPF_API int32_t uspf_rx_queues(const char *interface);
+USPF_API int32_t uspf_is_up(const char *interface); /* 1 up, 0 down, as "ip link set" has it */
 USPF_API int32_t uspf_readable(int32_t fd, int32_t timeout_us); /* 1: a read would not block */
 
 #endif

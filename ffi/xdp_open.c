@@ -12,6 +12,7 @@
 #include <linux/if_packet.h>
 #include <linux/if_xdp.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +77,23 @@ static int count_queues(const char *interface, int ifindex, const char *prefix)
 		count += strncmp(entry->d_name, prefix, 3) == 0;
 	closedir(directory);
 	return count;
+}
+
+/* Others, such as tunnels, have packets without an Ethernet header. */
+static int check_type(const char *interface)
+{
+	struct ifreq request = { 0 };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), result = 0;
+
+	if (fd < 0)
+		return -errno;
+	memcpy(request.ifr_name, interface, strnlen(interface, IFNAMSIZ - 1));
+	if (ioctl(fd, SIOCGIFHWADDR, &request) < 0)
+		result = -errno;
+	else if (request.ifr_hwaddr.sa_family != ARPHRD_ETHER && request.ifr_hwaddr.sa_family != ARPHRD_LOOPBACK)
+		result = -EPROTONOSUPPORT;
+	close(fd);
+	return result;
 }
 
 /* Which queues: all that receive (of a port that only sends: that send), or the one that was named. */
@@ -431,7 +449,9 @@ int xdp_open(struct uspf_port *port, const struct uspf_spec *spec, double info[]
 	for (uint32_t i = 0; i < MAX_QUEUES; i++)
 		xdp->queue[i].fd = -1;
 	xdp->ifindex = (int)if_nametoindex(spec->text[0]);
-	result = xdp->ifindex == 0 ? -ENODEV : choose_queues(xdp, spec);
+	result = xdp->ifindex == 0 ? -ENODEV : check_type(spec->text[0]);
+	if (result == 0)
+		result = choose_queues(xdp, spec);
 	if (result == 0)
 		result = lay_region(port);
 	if (result == 0)

@@ -10,9 +10,11 @@
  * Modes, from the best: zero-copy, the NIC writes into our frames; native, the driver runs the program and
  * the kernel copies once; generic, the same behind the driver, on any interface.
  */
+import { receiveQueues } from "./host.ts";
 import { type Ring, ringsOfInterface } from "./layout.ts";
 import {
   NativePort,
+  notEthernet,
   openNative,
   packetsReady,
   type Port,
@@ -124,6 +126,8 @@ function explain(code: string, name: XdpName, mode: XdpMode): string | undefined
   switch (code) {
     case "ENODEV":
       return `no such interface "${device}": list them with "ip link"`;
+    case "EPROTONOSUPPORT":
+      return notEthernet(device);
     case "ENXIO":
       return name.queue === undefined
         ? `"${device}" has no queues: choose another interface`
@@ -135,7 +139,7 @@ function explain(code: string, name: XdpName, mode: XdpMode): string | undefined
     case "EBUSY":
       return `the port is taken: end the program that has ${
         name.queue === undefined ? `a queue of "${device}"` : `queue ${name.queue} of "${device}"`
-      }, or open another queue, as in "xdp:${device}-1"`;
+      }${otherQueue(name)}`;
   }
   return explainHook(code, device, mode) ?? explainSystem(code) ??
     (mode === "auto"
@@ -143,6 +147,15 @@ function explain(code: string, name: XdpName, mode: XdpMode): string | undefined
       : `no ${mode} mode: ${
         reason(code)
       }: use --xdp-mode auto, which takes the best that there is`);
+}
+
+/** What to open where that is taken, if the interface has more than one queue. */
+function otherQueue({ interface: device, queue }: XdpName): string {
+  const queues = receiveQueues(device);
+  if (queues < 2) return "";
+  return queue === undefined
+    ? `, or open one that is free: "xdp:${device}-0" to "xdp:${device}-${queues - 1}"`
+    : `, or open another queue, as in "xdp:${device}-${(queue + 1) % queues}"`;
 }
 
 /** What is wrong with the interface's program. */

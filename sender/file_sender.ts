@@ -9,7 +9,7 @@
  */
 import { nowNs, sleepNs } from "../ffi/host.ts";
 import { advance, bufferByte, RING, type Ring, SLOT_WORDS, slotsReady } from "../ffi/layout.ts";
-import { packetsReady, type Port, RX, TX } from "../ffi/port.ts";
+import { packetsReady, packetsUnsent, type Port, RX, TX } from "../ffi/port.ts";
 import { Pacer } from "./pacer.ts";
 import type { SendStats } from "./packet_sender.ts";
 
@@ -35,6 +35,8 @@ export interface FileSenderOptions {
 export class FileSender {
   readonly #options: Required<FileSenderOptions>;
   readonly #from: Ring;
+  /** Lengths of the packets by slot: a port may shorten what the slot says. */
+  readonly #lengths: Uint16Array;
   #pacer = new Pacer({ rateHz: 0, startNs: 0 });
   #startNs = 0;
   #endNs = 0;
@@ -48,6 +50,7 @@ export class FileSender {
   constructor({ rateHz = 0, count = 0, burst = 256, ...rest }: FileSenderOptions) {
     this.#options = { ...rest, rateHz, count, burst };
     this.#from = rest.source.rx[0];
+    this.#lengths = new Uint16Array(rest.port.tx[0].slotCount);
   }
 
   /** Whether all packets that were asked for are in the transmit ring. */
@@ -74,7 +77,7 @@ export class FileSender {
   flush(): void {
     const { port } = this.#options, end = nowNs() + FLUSH_NS;
     port.txSync();
-    while (this.#unsent() > 0 && nowNs() < end) {
+    while (packetsUnsent(port) > 0 && nowNs() < end) {
       port.wait(TX, 1000);
       port.txSync();
     }
@@ -83,11 +86,11 @@ export class FileSender {
 
   /** What was sent; packets that still lie in a transmit ring were not. */
   stats(): SendStats {
-    const sent = this.#placed - this.#unsent();
+    const sent = this.#placed - packetsUnsent(this.#options.port);
     const elapsedNs = (this.#endNs || nowNs()) - (this.#startNs || nowNs());
     return {
       sent,
-      bytes: this.#bytes,
+      bytes: this.#bytes - this.#bytesUnsent(),
       elapsedNs,
       pps: elapsedNs > 0 ? sent / elapsedNs * 1e9 : 0,
       ringFull: this.#ringFull,
@@ -144,15 +147,18 @@ export class FileSender {
     const a = from.at + bufferByte(from, source) / 4, b = to.at + bufferByte(to, target) / 4;
     for (let i = 0; i < words; i++) write[b + i] = read[a + i];
     write[target + 1] = length;
+    this.#lengths[to.words[to.at + RING.head]] = length;
     advance(to, 1);
     this.#bytes += length;
     return true;
   }
 
-  #unsent(): number {
-    return this.#options.port.tx.reduce(
-      (unsent, ring) => unsent + ring.slotCount - 1 - slotsReady(ring),
-      0,
-    );
+  #bytesUnsent(): number {
+    const { port } = this.#options, [{ words, at, slotCount }] = port.tx;
+    let bytes = 0;
+    for (let i = 1; i <= packetsUnsent(port); i++) {
+      bytes += this.#lengths[(words[at + RING.head] - i + slotCount) % slotCount];
+    }
+    return bytes;
   }
 }

@@ -10,7 +10,7 @@
  */
 import { nowNs, sleepNs } from "../ffi/host.ts";
 import { advance, RING, type Ring, slotsReady } from "../ffi/layout.ts";
-import { type Port, TX } from "../ffi/port.ts";
+import { packetsUnsent, type Port, TX } from "../ffi/port.ts";
 import { type BurstWriter, compileBurstWriter } from "./burst_writer.ts";
 import type { Market } from "./market.ts";
 import { Pacer } from "./pacer.ts";
@@ -120,7 +120,7 @@ export class PacketSender {
   flush(): void {
     const { port } = this.#options, end = nowNs() + FLUSH_NS;
     port.txSync();
-    while (this.#unsent() > 0 && nowNs() < end) {
+    while (packetsUnsent(port) > 0 && nowNs() < end) {
       port.wait(TX, 1000);
       port.txSync();
     }
@@ -129,7 +129,7 @@ export class PacketSender {
 
   /** What was sent; packets that still lie in a transmit ring were not. */
   stats(): SendStats {
-    const sent = this.#placed - this.#unsent();
+    const sent = this.#placed - packetsUnsent(this.#options.port);
     const elapsedNs = (this.#endNs || nowNs()) - (this.#startNs || nowNs());
     return {
       sent,
@@ -184,12 +184,5 @@ export class PacketSender {
   #waitForRoom(): void {
     if (this.#fullFor++ === 0) this.#ringFull++;
     if (this.#fullFor > FULL_SPINS) this.#options.port.wait(TX, 1000);
-  }
-
-  #unsent(): number {
-    return this.#options.port.tx.reduce(
-      (unsent, ring) => unsent + ring.slotCount - 1 - slotsReady(ring),
-      0,
-    );
   }
 }

@@ -119,7 +119,7 @@ Deno.test("capture -p and -d reject other ports and addresses, by cause", async 
   ]);
 });
 
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   Deno.test(`capture ends on ${signal} with its summary and code 0, soon`, async () => {
     const capture = start("capture", []);
     await capture.shown("received");
@@ -132,6 +132,34 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     assertLess(tookMs, 1000, "200 ms on an idle machine; this one may be busy");
   });
 }
+
+/** Runs a command whose standard output goes where a shell says. */
+function runTo(name: "capture" | "send", args: string[], output: string) {
+  const shell = `{ "$@"; echo "code $?" >&2; } ${output}`;
+  const inside = (command: string[]) => ["sh", "-c", shell, "sh", ...command];
+  return start(name, args, {}, 30_000, inside).finished;
+}
+
+Deno.test("capture ends with code 0 when nobody reads its output any longer", async () => {
+  const { stdout, stderr } = await runTo("capture", ["-r", "20", "--json"], "| head -1");
+  assertEquals(stderr, "code 0\n");
+  assertLess(JSON.parse(stdout).elapsedNs, 2e9);
+});
+
+Deno.test("capture and send say in one line that their output is full, and exit 1", async () => {
+  for (
+    const [name, args] of [
+      ["capture", ["-r", "20"]],
+      ["capture", ["-r", "1", "--quiet"]],
+      ["capture", ["--help"]],
+      ["send", ["-i", "soft:t_full:1", "-c", "10", "--json"]],
+    ] as const
+  ) {
+    const { stderr } = await runTo(name, [...args], ">/dev/full");
+    assertMatch(stderr, /^Cannot write to standard output: no room is left.*: .*\ncode 1\n$/);
+  }
+  assertEquals(isThere("/dev/shm/uspf.switch.t_full"), false);
+});
 
 Deno.test("capture that is told to stop while it starts ends with code 0 and leaves nothing behind", async () => {
   for (const delayMs of [150, 250, 350]) {

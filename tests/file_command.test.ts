@@ -144,6 +144,28 @@ Deno.test("capture -i pcap: refuses what is no capture file, in one line", async
   }
 });
 
+Deno.test("capture and send refuse files that no name can open, in one line", async () => {
+  const long = `${"x".repeat(300)}.pcap`;
+  const names: [string, RegExp][] = [
+    [
+      "/dev/stdin",
+      /^Cannot open "pcap:\/dev\/stdin": standard input .*: use "-", as in "pcap:-"\n$/,
+    ],
+    [long, /^Cannot open "pcap:x+\.pcap": its name is too long: shorten it[^\n]*\n$/],
+  ];
+  for (const [name, message] of names) {
+    for (
+      const { code, stderr } of [
+        await run("capture", ["-i", `pcap:${name}`]),
+        await run("send", ["-i", "soft:t_names:1", "--file", name]),
+      ]
+    ) {
+      assertMatch(stderr, message);
+      assertEquals(code, 1);
+    }
+  }
+});
+
 Deno.test("capture -i pcap:- reads standard input", async () => {
   using file = TemporaryFile.of(EXPECTED);
   const whole = await capturePiped(file.path);

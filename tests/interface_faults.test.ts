@@ -152,7 +152,11 @@ for (const args of [NATIVE, GENERIC]) {
 testNetwork("capture of an xdp interface that another has is refused", {}, async (testbed) => {
   const first = await startCapture(testbed, [...NATIVE, "-p", "5001"]);
   const second = await runCapture(testbed, [...NATIVE, "-p", "5001"]);
-  assertRefused(second, 1, /^Cannot open "xdp:r0": the port is taken: end the program that has /);
+  assertRefused(
+    second,
+    1,
+    /^Cannot open "xdp:r0": the port is taken: end the program that has a queue of "r0"$/m,
+  );
   const other = await runCapture(testbed, [...NATIVE, "-p", "5002"]);
   assertRefused(other, 1, /^Cannot open "xdp:r0": another capture .* wants other packets: /);
   const generic = await runCapture(testbed, [...GENERIC, "-p", "5001"]);
@@ -163,6 +167,30 @@ testNetwork("capture of an xdp interface that another has is refused", {}, async
   );
   await sendTicks(testbed, 100, 10_000);
   assertEquals(finalOf(await stopCapture(first)).received, 100);
+});
+
+testNetwork(
+  "capture of a taken xdp queue is told of one that there is",
+  { queues: 2 },
+  async (testbed) => {
+    const first = await startCapture(testbed, ["-i", "xdp:r0-1"]);
+    const one = await runCapture(testbed, ["-i", "xdp:r0-1"]);
+    assertRefused(one, 1, /queue 1 of "r0", or open another queue, as in "xdp:r0-0"$/m);
+    const all = await runCapture(testbed, ["-i", "xdp:r0"]);
+    assertRefused(all, 1, /a queue of "r0", or open one that is free: "xdp:r0-0" to "xdp:r0-1"$/m);
+    await stopCapture(first);
+  },
+);
+
+testNetwork("capture refuses interfaces without Ethernet headers", {}, async (testbed) => {
+  // Not in every kernel, and not in every container.
+  const made = await testbed.run("right", ["ip", "tuntap", "add", "tun0", "mode", "tun"]);
+  if (made.code !== 0) return console.log(`not tried, for there is no tun here: ${made.stderr}`);
+  for (const kind of ["xdp", "packet"]) {
+    const refused = await runCapture(testbed, ["-i", `${kind}:tun0`]);
+    const message = `^Cannot open "${kind}:tun0": "tun0" is no Ethernet interface: use `;
+    assertRefused(refused, 1, new RegExp(message));
+  }
 });
 
 const REFUSED: [string[], number, RegExp][] = [

@@ -1,7 +1,7 @@
 /**
  * Captures with a thread for each receive queue (--rings), and of the loopback interface.
  */
-import { assertEquals, assertGreater } from "@std/assert";
+import { assertEquals, assertGreater, assertMatch } from "@std/assert";
 import { type AnyStatistics, finalOf, start } from "./command.ts";
 import {
   macOf,
@@ -32,7 +32,11 @@ async function flows(testbed: Testbed): Promise<TemporaryFile> {
 
 /** The fields of all threads are the sums of each one's, and nothing is missing. */
 function assertSums(s: AnyStatistics, ports: string[]): void {
-  assertEquals(s.queues.map(({ port }: { port: string }) => port.replace(/@.*/, "")), ports);
+  const names = s.queues.map(({ port }: { port: string }) => port);
+  assertEquals(names.map((name: string) => name.replace(/@.*/, "")), ports);
+  // Members of a fanout group are of the same group, and those of others have a queue each.
+  assertEquals(new Set(names).size, ports[0].startsWith("packet:") ? 1 : ports.length);
+  if (ports[0].startsWith("packet:")) assertMatch(names[0], /@\d+$/);
   const cores = new Set(s.queues.map(({ core }: { core: number }) => core));
   assertEquals(cores.size, Math.min(ports.length, navigator.hardwareConcurrency));
   for (const field of ["received", "accepted", "delivered", "dropped", "lost", "cpuNs"]) {

@@ -73,16 +73,18 @@ Deno.test("send puts the addresses and the port of its options into the packets"
   assertEquals(bytes.slice(36, 38), [6001 >> 8, 6001 & 255]);
 });
 
-Deno.test("send stops on SIGINT with its report and code 0", async () => {
-  const send = start("send", ["-i", "soft:t_stop:2"]);
-  await send.shown("sending on");
-  await new Promise((resolve) => setTimeout(resolve, 300));
-  send.process.kill("SIGINT");
-  const { code, stdout } = await send.finished;
-  assertEquals(code, 0);
-  assertMatch(stdout, /sent \d+ packets, \d+ bytes in .* packets a second/);
-  assertMatch(stdout, /ring full \d+ times/);
-});
+for (const signal of ["SIGINT", "SIGHUP"] as const) {
+  Deno.test(`send stops on ${signal} with its report and code 0`, async () => {
+    const send = start("send", ["-i", "soft:t_stop:2"]);
+    await send.shown("sending on");
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    send.process.kill(signal);
+    const { code, stdout } = await send.finished;
+    assertEquals(code, 0);
+    assertMatch(stdout, /sent \d+ packets, \d+ bytes in .* packets a second/);
+    assertMatch(stdout, /ring full \d+ times/);
+  });
+}
 
 const BAD: [string[], number, RegExp][] = [
   [[], 2, /^Cannot send: no port/],

@@ -2,12 +2,14 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { RECORD_SHIFT } from "../engine/tick.ts";
+import { Doorbell } from "../engine/doorbell.ts";
 import { RECORDS_WORD, TickRing } from "../engine/tick_ring.ts";
 import { seededRandom } from "./engine_seed.ts";
 
 /** What the producer is asked to do. */
 interface Job {
   buffer: SharedArrayBuffer;
+  bell: SharedArrayBuffer;
   ticks: number;
   /** One record at a time, each when the ring has run empty. */
   sparse: boolean;
@@ -18,13 +20,28 @@ const worker = self as unknown as Worker;
 
 if ("WorkerGlobalScope" in globalThis) {
   worker.onmessage = ({ data }: MessageEvent<Job>) => {
-    const ring = TickRing.attach(data.buffer);
+    const ring = TickRing.attach(data.buffer, new Doorbell(data.bell));
     if (data.sparse) produceSparsely(ring, data.ticks);
     else produce(ring, data.ticks);
     worker.postMessage("done");
   };
   worker.postMessage("ready");
 } else {
+  Deno.test("Doorbell.park loses no wake-up of a publish to any of its rings", async () => {
+    await withProducer(2 ** 32 - 7_000, 15_000, true, (ring, ticks) => {
+      const bell = ring.bell!, quiet = TickRing.create(256, 0, bell);
+      for (let taken = 0; taken < ticks; taken++) {
+        const rings = taken % 2 === 0 ? [quiet, ring] : [ring, quiet];
+        const startMs = performance.now();
+        while (!bell.park(rings, 5_000));
+        const tookMs = performance.now() - startMs;
+        assert(tookMs < 4_000, `a park took ${tookMs} ms: its wake-up was lost`);
+        assertEquals([ring.take(2), quiet.take(2)], [1, 0]);
+        ring.release(1);
+      }
+    });
+  });
+
   Deno.test("TickRing carries 12 M ticks between two threads across 2^32, in order", async () => {
     await withProducer(2 ** 32 - 5_000_000, 12_000_000, false, (ring, ticks) => {
       assertEquals(countWrong(ring, ticks), 0);
@@ -59,7 +76,7 @@ async function withProducer(
   sparse: boolean,
   consume: (ring: TickRing, ticks: number) => void,
 ): Promise<void> {
-  const ring = TickRing.create(4096, start);
+  const bell = new Doorbell(), ring = TickRing.create(4096, start, bell);
   const producer = new Worker(import.meta.url, { type: "module" });
   const said = () =>
     new Promise<void>((resolve, reject) => {
@@ -69,7 +86,7 @@ async function withProducer(
   try {
     await said();
     const done = said();
-    producer.postMessage({ buffer: ring.buffer, ticks, sparse } satisfies Job);
+    producer.postMessage({ buffer: ring.buffer, bell: bell.buffer, ticks, sparse } satisfies Job);
     consume(ring, ticks);
     await done;
   } finally {
