@@ -1,0 +1,159 @@
+/**
+ * Purpose: one measurement, in a process of its own: makes the threads and the memory between them, lets them
+ * run for the time asked for, checks that all packets are accounted for, and prints the result as JSON.
+ *
+ * Run by main.ts: measurement.ts PLAN (as JSON)
+ */
+import { TickRing } from "../../engine/tick_ring.ts";
+import { tscHz } from "../../ffi/host.ts";
+import { coreDistanceNs } from "../harness/core_distance.ts";
+import { stolenMs } from "../harness/machine.ts";
+import { type Account, account } from "./account.ts";
+import { Control } from "./control.ts";
+import { ANSWERED } from "./generator.ts";
+import { type Distribution, distributionsOf } from "./latency_histogram.ts";
+import type { Plan } from "./plan.ts";
+import { Records } from "./stamp.ts";
+import type { ThreadCounts, ThreadNews, ThreadOrders } from "./thread.ts";
+
+const WARM_UP_S = 1, SETTLE_MS = 300;
+const TICKS_CAPACITY = 65536;
+/** A generator that is so much slower than its schedule has failed. */
+const LATEST_S = 5;
+
+/** What came of a measurement. */
+export interface Measured extends Account {
+  plan: Plan;
+  /** The ports, and what moves their packets. */
+  modes: Record<string, string>;
+  asSent: Distribution;
+  asScheduled: Distribution;
+  /** How late the generator was, of the packets measured. */
+  late: Distribution;
+  /** Milliseconds that the hypervisor took the cores, and that other threads of the machine did. */
+  stolenMs: number;
+  waitedMs: number;
+  /** ns from core to core, the larger of before and after; `null` with one thread or no C compiler. */
+  distanceNs: number | null;
+}
+
+/** A thread, seen from here. */
+class ThreadHandle {
+  readonly opened = Promise.withResolvers<Record<string, string>>();
+  readonly ready = Promise.withResolvers<void>();
+  readonly finished = Promise.withResolvers<ThreadCounts>();
+  readonly #worker: Worker;
+
+  constructor(orders: ThreadOrders) {
+    const all = [this.opened, this.ready, this.finished];
+    for (const { promise } of all) promise.catch(() => {}); // each failure is seen by who waits
+    const fail = (error: Error) => all.forEach(({ reject }) => reject(error));
+    this.#worker = new Worker(import.meta.resolve("./thread.ts"), { type: "module" });
+    this.#worker.onmessage = ({ data }: MessageEvent<ThreadNews>) => {
+      if (data.type === "opened") this.opened.resolve(data.modes);
+      else if (data.type === "ready") this.ready.resolve();
+      else if (data.type === "finished") this.finished.resolve(data.counts);
+      else fail(new Error(data.message, { cause: data.stack }));
+    };
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      fail(new Error(`Cannot go on measuring: a thread died: ${event.message}`));
+    };
+    this.#worker.postMessage(orders);
+  }
+
+  warmUp(): Promise<void> {
+    this.#worker.postMessage("warm up");
+    return this.ready.promise;
+  }
+}
+
+async function measure(plan: Plan, control: Control): Promise<Measured> {
+  const hz = tscHz(), warmUp = Math.round(plan.rateHz * WARM_UP_S);
+  const packets = Math.round(plan.rateHz * (WARM_UP_S + plan.seconds));
+  const share = plan.measure === "one-way" ? 1 : ANSWERED;
+  const ticks = TickRing.create(TICKS_CAPACITY);
+  const records = Records.create(Math.ceil(packets / share));
+  const { layout, cores, wait, measure, ports } = plan;
+  const threads = layout.map((roles, i) =>
+    new ThreadHandle({
+      roles,
+      core: cores[i],
+      wait,
+      measure,
+      ports,
+      schedule: { intervalTicks: hz / plan.rateHz, packets },
+      tscHz: hz,
+      ticks: ticks.buffer,
+      records: records.buffer,
+      control: control.buffer,
+    })
+  );
+  const modes = Object.assign({}, ...await Promise.all(threads.map((t) => t.opened.promise)));
+  for (const thread of threads) await thread.warmUp();
+  const before = distance(cores), stolen = await run(plan, control, cores);
+  const counts = await Promise.all(threads.map((t) => t.finished.promise));
+  const sums = account(plan, packets, counts), recorded = counts.map((c) => c.recorded);
+  const pairs = records.pairs(Math.ceil(warmUp / share), Math.max(...recorded));
+  return {
+    plan,
+    ...sums,
+    modes,
+    ...distributionsOf(pairs, hz),
+    stolenMs: stolen,
+    waitedMs: Math.round(counts.reduce((sum, c) => sum + c.waitedMs, 0) * 10) / 10,
+    distanceNs: finiteOrNull(Math.max(before, distance(cores))),
+  };
+}
+
+/** From `go` to `stop`; what the hypervisor took meanwhile, after warming up. */
+async function run({ seconds }: Plan, control: Control, cores: number[]): Promise<number> {
+  control.go();
+  await sleep(WARM_UP_S * 1000);
+  const before = stolen(cores);
+  const latest = performance.now() + (seconds + LATEST_S) * 1000;
+  await sleep(seconds * 1000);
+  while (!control.sent && !control.stopping && performance.now() < latest) await sleep(20);
+  const after = stolen(cores);
+  await sleep(SETTLE_MS);
+  control.stop();
+  return after - before;
+}
+
+function stolen(cores: number[]): number {
+  const all = stolenMs();
+  return cores.reduce((sum, core) => sum + (all.get(core) ?? 0), 0);
+}
+
+function distance(cores: number[]): number {
+  return cores.length < 2 ? NaN : coreDistanceNs(cores[0], cores[1]);
+}
+
+function finiteOrNull(value: number): number | null {
+  return Number.isFinite(value) ? Math.round(value) : null;
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+if (import.meta.main) {
+  const control = new Control();
+  let code = 0;
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => {
+      code = 130;
+      control.stop();
+    });
+  }
+  try {
+    const measured = await measure(JSON.parse(Deno.args[0]), control);
+    if (code === 0) console.log(JSON.stringify(measured));
+  } catch (error) {
+    if (code === 0) {
+      console.error((error as Error).message);
+      code = 1;
+    }
+  }
+  Deno.exit(code);
+}
