@@ -64,7 +64,8 @@ class Distributor {
   read(): Distribution {
     const h = this.#histogram, count = h.totalCount;
     // A bucket's upper end may lie above the largest value.
-    const at = (percentile: number) => Math.min(h.getValueAtPercentile(percentile), this.#max);
+    const max = Math.round(this.#max);
+    const at = (percentile: number) => Math.min(h.getValueAtPercentile(percentile), max);
     return {
       count,
       p50: at(50),
@@ -72,8 +73,8 @@ class Distributor {
       p99: at(99),
       p999: at(99.9),
       p9999: at(99.99),
-      max: this.#max,
-      mean: count === 0 ? 0 : this.#sum / count,
+      max,
+      mean: count === 0 ? NaN : Math.round(this.#sum / count * 10) / 10,
     };
   }
 }

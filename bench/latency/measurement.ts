@@ -16,10 +16,12 @@ import type { Plan } from "./plan.ts";
 import { Records } from "./stamp.ts";
 import type { ThreadCounts, ThreadNews, ThreadOrders } from "./thread.ts";
 
-const WARM_UP_S = 1, SETTLE_MS = 300;
+const WARM_UP_S = 1, LOOK_MS = 20;
+/** When nothing has come for so long, what is missing is lost. */
+const SETTLE_MS = 500;
 const TICKS_CAPACITY = 65536;
 /** A generator that is so much slower than its schedule has failed. */
-const LATEST_S = 5;
+const LATEST_S = 10;
 
 /** What came of a measurement. */
 export interface Measured extends Account {
@@ -91,10 +93,15 @@ async function measure(plan: Plan, control: Control): Promise<Measured> {
   );
   const modes = Object.assign({}, ...await Promise.all(threads.map((t) => t.opened.promise)));
   for (const thread of threads) await thread.warmUp();
-  const before = distance(cores), stolen = await run(plan, control, cores);
+  const before = distance(cores), stolen = await run(plan, control, records);
   const counts = await Promise.all(threads.map((t) => t.finished.promise));
   const sums = account(plan, packets, counts), recorded = counts.map((c) => c.recorded);
   const pairs = records.pairs(Math.ceil(warmUp / share), Math.max(...recorded));
+  if (pairs.length === 0) {
+    throw new Error(
+      `Cannot measure "${plan.kind}": all packets after warming up were lost: lower --rate`,
+    );
+  }
   return {
     plan,
     ...sums,
@@ -107,17 +114,28 @@ async function measure(plan: Plan, control: Control): Promise<Measured> {
 }
 
 /** From `go` to `stop`; what the hypervisor took meanwhile, after warming up. */
-async function run({ seconds }: Plan, control: Control, cores: number[]): Promise<number> {
+async function run(plan: Plan, control: Control, records: Records): Promise<number> {
+  const { seconds, cores } = plan;
   control.go();
   await sleep(WARM_UP_S * 1000);
   const before = stolen(cores);
   const latest = performance.now() + (seconds + LATEST_S) * 1000;
   await sleep(seconds * 1000);
-  while (!control.sent && !control.stopping && performance.now() < latest) await sleep(20);
+  while (!control.sent && !control.stopping && performance.now() < latest) await sleep(LOOK_MS);
   const after = stolen(cores);
-  await sleep(SETTLE_MS);
+  await settle(control, records);
   control.stop();
   return after - before;
+}
+
+/** Until all has come, or nothing more comes. */
+async function settle(control: Control, records: Records): Promise<void> {
+  let seen = -1;
+  for (let quietMs = 0; quietMs < SETTLE_MS && !records.full && !control.stopping;) {
+    quietMs = records.seen > seen ? 0 : quietMs + LOOK_MS;
+    seen = records.seen;
+    await sleep(LOOK_MS);
+  }
 }
 
 function stolen(cores: number[]): number {

@@ -14,7 +14,7 @@
 const BEATS = 0x3fffffff;
 /** The bits of the least normal f32: what is smaller costs some processors an exception for each conversion. */
 const LEAST_NORMAL = 0x00800000;
-const PAIR = 2;
+const PAIR = 2, NONE = -1;
 
 /** Ticks of the time stamp counter in a beat. */
 export const BEAT_TICKS = 2;
@@ -46,11 +46,12 @@ export class Records {
   readonly buffer: SharedArrayBuffer;
   readonly #pairs: Int32Array;
   #count = 0;
+  #seen = 0;
 
   /** Room for `limit` of them; all memory is touched, so that no page has to be found later. */
   static create(limit: number): Records {
     const buffer = new SharedArrayBuffer(limit * PAIR * Int32Array.BYTES_PER_ELEMENT);
-    new Int32Array(buffer).fill(-1);
+    new Int32Array(buffer).fill(NONE);
     return new Records(buffer);
   }
 
@@ -73,6 +74,18 @@ export class Records {
       pairs[at + 1] = late;
     }
     this.#count++;
+  }
+
+  /** How many another thread has written, as far as there is room. */
+  get seen(): number {
+    const pairs = this.#pairs, limit = pairs.length / PAIR;
+    while (this.#seen < limit && Atomics.load(pairs, this.#seen * PAIR + 1) !== NONE) this.#seen++;
+    return this.#seen;
+  }
+
+  /** Whether there is room for no more. */
+  get full(): boolean {
+    return this.seen * PAIR === this.#pairs.length;
   }
 
   /** The pairs from number `first` up to number `end`. */
