@@ -38,7 +38,7 @@ async function measured(...args: string[]): Promise<Measured[]> {
 }
 
 function checkOne({ plan, sent, consumed, lost, orders, asSent, asScheduled }: Measured): void {
-  assertEquals(sent, Math.round(plan.rateHz * (plan.seconds + 1)));
+  assertEquals(sent, Math.round(plan.rateHz * plan.seconds));
   assertEquals(consumed + lost, sent);
   assertEquals(orders > 0, plan.measure === "tick-to-trade");
   for (const d of [asSent, asScheduled]) {
@@ -138,14 +138,22 @@ Deno.test("stamps survive the clock's wrap, and are numbers that an f32 keeps", 
 
 Deno.test("Generator says of each packet how late it is, and makes up for a stall", () => {
   let clock = 0x7fffff00; // wraps on the way
-  const late: number[] = [];
+  const late: number[] = [], instruments: number[] = [];
   const sink: TickSink = {
     unsent: 0,
-    place: (_i, _t, _s, field) => (late.push(beatsOf(field) * BEAT_TICKS), true),
+    place: (instrument, _type, _stamp, field) => {
+      instruments.push(instrument);
+      late.push(beatsOf(field) * BEAT_TICKS);
+      return true;
+    },
     sync: () => 0,
     retry: () => {},
   };
-  const generator = new Generator(sink, { intervalTicks: 1000, packets: 8 }, () => clock);
+  const generator = new Generator(
+    sink,
+    { intervalTicks: 1000, packets: 8, warmUp: 3 },
+    () => clock,
+  );
   generator.begin();
   const sentAfter = (ticks: number) => {
     clock = clock + ticks & 0x7fffffff;
@@ -153,6 +161,7 @@ Deno.test("Generator says of each packet how late it is, and makes up for a stal
   };
   assertEquals([0, 500, 500, 3500, 499, 501, 5000].map(sentAfter), [1, 0, 1, 3, 0, 1, 2]);
   assertEquals(late, [0, 0, 2500, 1500, 500, 500, 4500, 3500]);
+  assertEquals(instruments, [0, 1, 2, 19, 20, 21, 22, 23]); // of the warming up, and not
   assert(generator.done);
 });
 
@@ -174,16 +183,38 @@ Deno.test("fitLayout leaves out what a kind does not have", () => {
 
 Deno.test("account fails where packets are unaccounted for", () => {
   const plan = { measure: "one-way", kind: "ring" } as Plan;
-  const engine = { untracked: 0, orders: 0, ordersUnsent: 0, strategyOrders: 0 };
+  const schedule = { packets: 100, warmUp: 10, intervalTicks: 1 };
+  const engine = {
+    untracked: 0,
+    warm: 8,
+    warmOrders: 0,
+    orders: 0,
+    ordersUnsent: 0,
+    strategyOrders: 0,
+  };
   const counts = (consumed: number, gaps: number, expected: number): ThreadCounts[] => [
-    { core: 0, waitedMs: 0, recorded: 0, generator: { sent: 100 } },
-    { core: 1, waitedMs: 0, recorded: consumed, engine: { ...engine, consumed, gaps, expected } },
+    { core: 0, waitedMs: 0, recorded: 0, warmRecords: 0, generator: { sent: 100 } },
+    {
+      core: 1,
+      waitedMs: 0,
+      recorded: consumed,
+      warmRecords: 8,
+      engine: { ...engine, consumed, gaps, expected },
+    },
   ];
-  assertEquals(account(plan, 100, counts(100, 0, 4)).lost, 0);
-  assertEquals(account(plan, 100, counts(97, 3, 4)).lost, 3);
-  assertEquals(account(plan, 100, counts(97, 0, 1)).lost, 3); // the last three
-  assertThrows(() => account(plan, 100, counts(97, 2, 4)), Error, "3 packets lost, but 2");
-  assertThrows(() => account(plan, 100, counts(100, 16, 4)), Error, "0 packets lost, but 16");
-  assertThrows(() => account(plan, 100, counts(101, 0, 4)), Error, "101 ticks consumed");
-  assertThrows(() => account(plan, 101, counts(100, 0, 4)), Error, "100 of 101 packets sent");
+  const lost = (...[consumed, gaps, expected]: [number, number, number]) => {
+    const { sent, lost, lostBefore } = account(plan, schedule, counts(consumed, gaps, expected));
+    return [sent, lost, lostBefore];
+  };
+  assertEquals(lost(98, 2, 4), [90, 0, 2]);
+  assertEquals(lost(95, 5, 4), [90, 3, 2]);
+  assertEquals(lost(95, 2, 1), [90, 3, 2]); // the last three
+  assertThrows(() => account(plan, schedule, counts(97, 2, 4)), Error, "3 packets lost, but 2");
+  assertThrows(() => account(plan, schedule, counts(100, 16, 4)), Error, "0 packets lost, but 16");
+  assertThrows(() => account(plan, schedule, counts(101, 0, 4)), Error, "101 ticks consumed");
+  assertThrows(
+    () => account(plan, { ...schedule, packets: 101 }, counts(100, 0, 4)),
+    Error,
+    "100 of 101 packets sent",
+  );
 });

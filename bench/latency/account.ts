@@ -2,18 +2,21 @@
  * Purpose: whether all packets of a measurement are accounted for: received + lost = sent, at each stage.
  * Figures of a measurement that does not add up are worth nothing: it fails.
  */
-import { ANSWERED, INSTRUMENTS } from "./generator.ts";
+import { ANSWERED, type Schedule } from "./generator.ts";
 import type { Plan } from "./plan.ts";
+import { INSTRUMENTS } from "./stamp.ts";
 import type { ThreadCounts } from "./thread.ts";
 
-/** What became of the packets, those of the warm-up included. */
+/** What became of the packets after warming up. */
 export interface Account {
   sent: number;
   /** Ticks that the engine consumed. */
   consumed: number;
   /** Ticks that did not reach it: `sent = consumed + lost`. */
   lost: number;
-  /** Orders sent, and those that did not come back: tick to trade only. */
+  /** Ticks that did not reach it while warming up. */
+  lostBefore: number;
+  /** Orders placed, and those that did not come back: tick to trade only. */
   orders: number;
   ordersLost: number;
 }
@@ -23,7 +26,8 @@ export interface Account {
  *
  * @throws {Error} where it does not add up.
  */
-export function account(plan: Plan, packets: number, threads: ThreadCounts[]): Account {
+export function account(plan: Plan, schedule: Schedule, threads: ThreadCounts[]): Account {
+  const { packets, warmUp } = schedule;
   const sent = threads.find((t) => t.generator)!.generator!.sent;
   const engine = threads.find((t) => t.engine)!.engine!;
   const capture = threads.find((t) => t.capture)?.capture;
@@ -59,5 +63,14 @@ export function account(plan: Plan, packets: number, threads: ThreadCounts[]): A
   check(!trades || ordersLost >= 0, `${orders} orders sent, ${recorded} received`);
   const marked = Math.ceil(sent / ANSWERED);
   check(!trades || lost > 0 || orders === marked, `${orders} orders for ${marked} marked ticks`);
-  return { sent, consumed, lost, orders, ordersLost };
+  const warmRecords = Math.max(...threads.map((t) => t.warmRecords));
+  const lostBefore = warmUp - engine.warm;
+  return {
+    sent: sent - warmUp,
+    consumed: consumed - engine.warm,
+    lost: lost - lostBefore,
+    lostBefore,
+    orders: orders - engine.warmOrders,
+    ordersLost: trades ? ordersLost - (engine.warmOrders - warmRecords) : 0,
+  };
 }

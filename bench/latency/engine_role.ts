@@ -12,8 +12,8 @@ import type { Market, Strategy } from "../../engine/strategy.ts";
 import { type InstrumentType, type Side, SIDE_SHIFT } from "../../engine/tick.ts";
 import type { TickRing } from "../../engine/tick_ring.ts";
 import { TradingEngine } from "../../engine/trading_engine.ts";
-import { INSTRUMENTS, MARKED } from "./generator.ts";
-import { beatsOf, beatsSince, type Records } from "./stamp.ts";
+import { MARKED } from "./generator.ts";
+import { beatsOf, beatsSince, INSTRUMENTS, type Records } from "./stamp.ts";
 import type { StampedSender } from "./stamped_sender.ts";
 
 const BATCH = 1024; // as capture/engine_loop.ts
@@ -25,6 +25,9 @@ export type Purpose = { clock: () => number; records: Records } | { orders: Stam
 /** What the engine says at the end. */
 export interface EngineCounts {
   consumed: number;
+  /** Of these, and of the orders, what belongs to the warming up. */
+  warm: number;
+  warmOrders: number;
   untracked: number;
   /** Instruments left out between one tick and the next, modulo their number. */
   gaps: number;
@@ -53,7 +56,7 @@ export class EngineRole {
     this.#engine = new TradingEngine(
       ring,
       (market) => this.#strategy = new TimingStrategy(market, purpose),
-      { instrumentLimit: INSTRUMENTS },
+      { instrumentLimit: 2 * INSTRUMENTS },
     );
   }
 
@@ -73,13 +76,15 @@ export class EngineRole {
   /** What was counted. */
   finish(): EngineCounts {
     const { consumed, untracked, orders } = this.#engine.stats();
-    const { gaps, expected, ordersUnsent } = this.#strategy, sent = this.#orders?.sent ?? 0;
+    const { gaps, expected, warm, warmOrders, ordersUnsent } = this.#strategy;
     return {
       consumed,
+      warm,
+      warmOrders,
       untracked,
       gaps,
       expected,
-      orders: sent,
+      orders: this.#orders?.sent ?? 0,
       ordersUnsent,
       strategyOrders: orders,
     };
@@ -95,6 +100,8 @@ const nobody = new Int32Array(new SharedArrayBuffer(4));
 class TimingStrategy implements Strategy {
   gaps = 0;
   expected = 0;
+  warm = 0;
+  warmOrders = 0;
   ordersUnsent = 0;
   readonly #market: Market;
   readonly #timed: Strategy;
@@ -118,8 +125,9 @@ class TimingStrategy implements Strategy {
     this.#floats[0] = market.priceAt(index, side);
     this.#floats[1] = market.quantityAt(index, side);
     const stamp = bits[0], late = bits[1];
-    this.#records?.add(beatsSince(stamp, now), beatsOf(late));
     const instrument = market.instrumentAt(index);
+    this.#records?.add(instrument, beatsSince(stamp, now), beatsOf(late));
+    if (instrument < INSTRUMENTS) this.warm++;
     this.gaps += instrument - this.expected & INSTRUMENTS - 1;
     this.expected = instrument + 1;
     this.#timed.onTick(index, type, side);
@@ -130,6 +138,7 @@ class TimingStrategy implements Strategy {
   #answer(instrument: number, typeAndSide: number, stamp: number, late: number): void {
     const orders = this.#orders;
     if (orders === undefined) return;
+    if (instrument < INSTRUMENTS) this.warmOrders++;
     if (orders.place(instrument, typeAndSide, stamp, late)) orders.sync();
     else this.ordersUnsent++;
   }

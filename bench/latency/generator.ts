@@ -11,11 +11,9 @@
 import { RECORD_SHIFT, SIDE_SHIFT } from "../../engine/tick.ts";
 import { RECORDS_WORD, type TickRing } from "../../engine/tick_ring.ts";
 import { ticksBetween } from "../../ffi/port.ts";
-import { lateOf, stampOf } from "./stamp.ts";
+import { INSTRUMENTS, lateOf, stampOf } from "./stamp.ts";
 import type { StampedSender } from "./stamped_sender.ts";
 
-/** Instruments, a power of two. */
-export const INSTRUMENTS = 16;
 /** Of so many ticks one wants an answer. */
 export const ANSWERED = 4;
 /** Type of a tick that wants an answer, and of the others. */
@@ -32,8 +30,9 @@ export type TickSink = Pick<StampedSender, "place" | "sync" | "retry" | "unsent"
 export interface Schedule {
   /** Ticks of the time stamp counter between two packets. */
   intervalTicks: number;
-  /** Packets in all. */
+  /** Packets in all, and those of them that warm up. */
   packets: number;
+  warmUp: number;
 }
 
 /** Sends stamped ticks on schedule. */
@@ -99,13 +98,9 @@ export class Generator {
   #place(): boolean {
     const n = this.sent, times = this.#times;
     const side = (n & SIDE_EVERY) === 0 ? 0 : 1, type = n % ANSWERED === 0 ? MARKED : PLAIN;
-    const late = lateOf(times[ELAPSED] - times[DUE]);
-    return this.#sink.place(
-      n & INSTRUMENTS - 1,
-      type | side << SIDE_SHIFT,
-      stampOf(this.#now),
-      late,
-    );
+    const late = lateOf(times[ELAPSED] - times[DUE]), stamp = stampOf(this.#now);
+    const instrument = n & INSTRUMENTS - 1 | (n < this.#schedule.warmUp ? 0 : INSTRUMENTS);
+    return this.#sink.place(instrument, type | side << SIDE_SHIFT, stamp, late);
   }
 }
 

@@ -16,7 +16,10 @@ import type { Plan } from "./plan.ts";
 import { Records } from "./stamp.ts";
 import type { ThreadCounts, ThreadNews, ThreadOrders } from "./thread.ts";
 
-const WARM_UP_S = 1, LOOK_MS = 20;
+/** Traffic before what is measured: as much as V8 takes to compile the strategy, which no dry run warms. */
+export const WARM_UP_S = 2;
+
+const LOOK_MS = 20;
 /** When nothing has come for so long, what is missing is lost. */
 const SETTLE_MS = 500;
 const TICKS_CAPACITY = 65536;
@@ -73,6 +76,7 @@ class ThreadHandle {
 async function measure(plan: Plan, control: Control): Promise<Measured> {
   const hz = tscHz(), warmUp = Math.round(plan.rateHz * WARM_UP_S);
   const packets = Math.round(plan.rateHz * (WARM_UP_S + plan.seconds));
+  const schedule = { intervalTicks: hz / plan.rateHz, packets, warmUp };
   const share = plan.measure === "one-way" ? 1 : ANSWERED;
   const ticks = TickRing.create(TICKS_CAPACITY);
   const records = Records.create(Math.ceil(packets / share));
@@ -84,7 +88,7 @@ async function measure(plan: Plan, control: Control): Promise<Measured> {
       wait,
       measure,
       ports,
-      schedule: { intervalTicks: hz / plan.rateHz, packets },
+      schedule,
       tscHz: hz,
       ticks: ticks.buffer,
       records: records.buffer,
@@ -95,8 +99,9 @@ async function measure(plan: Plan, control: Control): Promise<Measured> {
   for (const thread of threads) await thread.warmUp();
   const before = distance(cores), stolen = await run(plan, control, records);
   const counts = await Promise.all(threads.map((t) => t.finished.promise));
-  const sums = account(plan, packets, counts), recorded = counts.map((c) => c.recorded);
-  const pairs = records.pairs(Math.ceil(warmUp / share), Math.max(...recorded));
+  const sums = account(plan, schedule, counts),
+    most = (of: (c: ThreadCounts) => number) => Math.max(...counts.map(of));
+  const pairs = records.pairs(most((c) => c.warmRecords), most((c) => c.recorded));
   if (pairs.length === 0) {
     throw new Error(
       `Cannot measure "${plan.kind}": all packets after warming up were lost: lower --rate`,

@@ -17,7 +17,7 @@ Usage: deno task bench:latency [options]
   --kinds LIST      ${KINDS.join(",")}   (all)
   --wait LIST       all, or of ${WAITS.join(",")}               (all)
   --rate N          packets a second   (20000; 100000 without kernel)
-  --seconds N       of each measurement, after a second of warming up   (5)
+  --seconds N       of each measurement, after two of warming up   (5)
   --threads LIST    which roles share a thread, as in "generator,capture+engine"
                     (a thread each; on two cores generator+engine,capture one way
                     and generator,capture+engine for tick to trade)

@@ -3,7 +3,7 @@
  * that they answer.
  */
 import { PacketCapture } from "../../capture/packet_capture.ts";
-import { PRICE_WORD, QUANTITY_WORD, RECORD_SHIFT } from "../../engine/tick.ts";
+import { INSTRUMENT_WORD, PRICE_WORD, QUANTITY_WORD, RECORD_SHIFT } from "../../engine/tick.ts";
 import { RECORDS_WORD, TickRing } from "../../engine/tick_ring.ts";
 import type { Port } from "../../ffi/port.ts";
 import { PacketFilter } from "../../filter/packet_filter.ts";
@@ -49,7 +49,11 @@ export class OrderReceiver {
     for (let i = 0; i < count; i++) {
       const word = RECORDS_WORD + ((head + i & mask) << RECORD_SHIFT);
       const late = beatsOf(words[word + QUANTITY_WORD]);
-      this.#records.add(beatsSince(words[word + PRICE_WORD], now), late);
+      this.#records.add(
+        words[word + INSTRUMENT_WORD],
+        beatsSince(words[word + PRICE_WORD], now),
+        late,
+      );
     }
     orders.release(count);
     return count;

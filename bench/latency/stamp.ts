@@ -16,6 +16,9 @@ const BEATS = 0x3fffffff;
 const LEAST_NORMAL = 0x00800000;
 const PAIR = 2, NONE = -1;
 
+/** Instruments, a power of two: the first so many while warming up, the next so many for what is measured. */
+export const INSTRUMENTS = 16;
+
 /** Ticks of the time stamp counter in a beat. */
 export const BEAT_TICKS = 2;
 
@@ -46,6 +49,7 @@ export class Records {
   readonly buffer: SharedArrayBuffer;
   readonly #pairs: Int32Array;
   #count = 0;
+  #warm = 0;
   #seen = 0;
 
   /** Room for `limit` of them; all memory is touched, so that no page has to be found later. */
@@ -66,14 +70,20 @@ export class Records {
     return this.#count;
   }
 
+  /** How many of them belong to the warming up: the first ones. */
+  get warm(): number {
+    return this.#warm;
+  }
+
   /** Writes one. */
-  add(sinceSent: number, late: number): void {
+  add(instrument: number, sinceSent: number, late: number): void {
     const pairs = this.#pairs, at = this.#count * PAIR;
     if (at < pairs.length) {
       pairs[at] = sinceSent;
       pairs[at + 1] = late;
     }
     this.#count++;
+    if (instrument < INSTRUMENTS) this.#warm++;
   }
 
   /** How many another thread has written, as far as there is room. */

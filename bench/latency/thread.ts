@@ -47,8 +47,9 @@ export interface ThreadCounts {
   generator?: { sent: number };
   capture?: CaptureCounts;
   engine?: EngineCounts;
-  /** Records written. */
+  /** Records written, and those of them that belong to the warming up. */
   recorded: number;
+  warmRecords: number;
 }
 
 /** What a thread says. */
@@ -115,6 +116,7 @@ class Thread {
       capture: this.#capture?.finish(),
       engine: this.#engine?.finish(),
       recorded: this.#records.count,
+      warmRecords: this.#records.warm,
     };
     for (const port of this.#ports.values()) port.close();
     return counts;
