@@ -3,9 +3,10 @@ import { account } from "../bench/latency/account.ts";
 import { Generator, type TickSink } from "../bench/latency/generator.ts";
 import { distributionsOf } from "../bench/latency/latency_histogram.ts";
 import type { Measured } from "../bench/latency/measurement.ts";
-import { defaultLayout, fitLayout, type Plan } from "../bench/latency/plan.ts";
+import { defaultLayout, fitLayout, type Plan, portsOf } from "../bench/latency/plan.ts";
 import { BEAT_TICKS, beatsOf, beatsSince, lateOf, stampOf } from "../bench/latency/stamp.ts";
 import type { ThreadCounts } from "../bench/latency/thread.ts";
+import { parsePortName } from "../ffi/port_name.ts";
 import { noTestbed } from "./testbed.ts";
 
 const root = new URL("..", import.meta.url).pathname;
@@ -179,6 +180,22 @@ Deno.test("fitLayout leaves out what a kind does not have", () => {
   assertEquals(defaultLayout("one-way", "soft", 2), [["generator", "engine"], ["capture"]]);
   assertEquals(defaultLayout("tick-to-trade", "soft", 2), [["generator"], ["capture", "engine"]]);
   assertEquals(defaultLayout("one-way", "soft", 4).length, 3);
+});
+
+Deno.test("portsOf names ports that can be opened side by side", () => {
+  const between = { receive: "r0", send: "l0", via: "xdp" } as const;
+  for (const interfaces of [undefined, between]) {
+    for (const kind of ["soft", "pipe", "udp", "packet", "xdp", "netmap"] as const) {
+      const together = portsOf(kind, interfaces, [["generator"], ["capture", "engine"]], 7)!;
+      const apart = portsOf(kind, interfaces, [["generator", "engine"], ["capture"]], 7)!;
+      for (const { send, capture, orders, receive } of [together, apart]) {
+        [send, capture, orders, receive].forEach(parsePortName);
+      }
+      // A queue has one AF_XDP socket only.
+      if (kind === "xdp" && interfaces) assertEquals(together.orders, together.capture);
+      if (kind === "xdp" && interfaces) assertEquals(apart.orders, "packet:r0");
+    }
+  }
 });
 
 Deno.test("account fails where packets are unaccounted for", () => {

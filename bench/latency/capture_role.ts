@@ -5,14 +5,10 @@ import type { CaptureCounts } from "../../capture/capture_state.ts";
 import { PacketCapture } from "../../capture/packet_capture.ts";
 import { SLEEP_US } from "../../capture/pump_loop.ts";
 import type { TickRing } from "../../engine/tick_ring.ts";
-import { type Port, RX } from "../../ffi/port.ts";
+import { type Port, RX, type Wanted } from "../../ffi/port.ts";
 import { PacketFilter } from "../../filter/packet_filter.ts";
-import { TICKS } from "./stamped_sender.ts";
 
 const HOUSEKEEP_TURNS = 1 << 18; // some ten times a second, where it spins
-
-/** Which packets are ticks. */
-export const TICK_WANTED = { destinationPort: TICKS.port, payloadBytes: 14 };
 
 /** A PacketCapture, one turn at a time. */
 export class CaptureRole {
@@ -21,9 +17,9 @@ export class CaptureRole {
   #turns = 0;
 
   /** The caller closes the port. */
-  constructor(port: Port, ticks: TickRing) {
+  constructor(port: Port, wanted: Wanted, ticks: TickRing) {
     this.#port = port;
-    this.#capture = new PacketCapture({ port, filter: new PacketFilter(TICK_WANTED), ticks });
+    this.#capture = new PacketCapture({ port, filter: new PacketFilter(wanted), ticks });
   }
 
   /** Has V8 compile its loop; a soft switch shows a sender's ring only after a sync. */

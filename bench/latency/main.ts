@@ -74,7 +74,7 @@ class Command {
 
   async run(args: string[]): Promise<number> {
     const { json } = this.#options;
-    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
       Deno.addSignalListener(signal, () => this.#interrupt());
     }
     this.#print(machineLine(describeMachine()));

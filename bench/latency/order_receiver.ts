@@ -5,15 +5,11 @@
 import { PacketCapture } from "../../capture/packet_capture.ts";
 import { INSTRUMENT_WORD, PRICE_WORD, QUANTITY_WORD, RECORD_SHIFT } from "../../engine/tick.ts";
 import { RECORDS_WORD, TickRing } from "../../engine/tick_ring.ts";
-import type { Port } from "../../ffi/port.ts";
+import type { Port, Wanted } from "../../ffi/port.ts";
 import { PacketFilter } from "../../filter/packet_filter.ts";
 import { beatsOf, beatsSince, type Records } from "./stamp.ts";
-import { ORDERS } from "./stamped_sender.ts";
 
 const CAPACITY = 1024;
-
-/** Which packets are orders. */
-export const ORDER_WANTED = { destinationPort: ORDERS.port, payloadBytes: 14 };
 
 /** Receives orders, through a capture of its own: whatever kind of port, they are read as ticks are. */
 export class OrderReceiver {
@@ -23,10 +19,10 @@ export class OrderReceiver {
   readonly #records: Records;
 
   /** The caller closes the port. */
-  constructor(port: Port, records: Records) {
+  constructor(port: Port, wanted: Wanted, records: Records) {
     this.#port = port;
     this.#records = records;
-    const filter = new PacketFilter(ORDER_WANTED);
+    const filter = new PacketFilter(wanted);
     this.#capture = new PacketCapture({ port, filter, ticks: this.#orders });
   }
 

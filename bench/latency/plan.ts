@@ -34,6 +34,9 @@ export interface Ports {
   capture: string;
   orders: string;
   receive: string;
+  /** UDP destination ports of ticks and of orders. */
+  ticksTo: number;
+  ordersTo: number;
 }
 
 /** The interfaces between which kernel kinds are measured, and how the generator uses its own. */
@@ -55,6 +58,8 @@ export interface Plan {
   rateHz: number;
   seconds: number;
 }
+
+const TO = { ticksTo: 5001, ordersTo: 5002 };
 
 /** Packets a second, unless told: well below what the kind can do on one core. */
 export function defaultRateHz(kind: Kind): number {
@@ -133,10 +138,10 @@ export function portsOf(
     xdp: [`xdp:${at}`, together ? `xdp:${at}` : `packet:${at}`],
     packet: [`packet:${at}`, `packet:${at}`],
     netmap: [`netmap:${at}`, `netmap:${at}`],
-    udp: [`udp:${TICKS.address}:${TICKS.port}@${at}`, `udp:${ORDERS.address}:${ORDERS.port}@${at}`],
+    udp: [`udp:${TICKS.address}:${TO.ticksTo}@${at}`, `udp:${ORDERS.address}:${TO.ordersTo}@${at}`],
   };
   const [capture, orders] = names[kind];
-  return { send: ours, capture, orders, receive: ours };
+  return { send: ours, capture, orders, receive: ours, ...TO };
 }
 
 /** A switch for each direction: one that knew nobody's address would flood orders and ticks to all. */
@@ -147,6 +152,7 @@ function softPorts(network: string): Ports {
     capture: `${ticks}:capture`,
     orders: `${orders}:engine`,
     receive: `${orders}:generator`,
+    ...TO,
   };
 }
 
@@ -156,13 +162,14 @@ function pipePorts(network: string): Ports {
     capture: `soft:${network}}ticks`,
     orders: `soft:${network}{orders`,
     receive: `soft:${network}}orders`,
+    ...TO,
   };
 }
 
 function loopbackPorts(id: number): Ports {
-  const port = 20_000 + id % 10_000 * 2;
-  const ticks = `udp:127.0.0.1:${port}`, orders = `udp:127.0.0.1:${port + 1}`;
-  return { send: ticks, capture: ticks, orders, receive: orders };
+  const ticksTo = 20_000 + id % 5_000 * 2, ordersTo = ticksTo + 1; // below those that the kernel gives away
+  const ticks = `udp:127.0.0.1:${ticksTo}`, orders = `udp:127.0.0.1:${ordersTo}`;
+  return { send: ticks, capture: ticks, orders, receive: orders, ticksTo, ordersTo };
 }
 
 function exists(path: string): boolean {

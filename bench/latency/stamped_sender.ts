@@ -18,13 +18,12 @@ const RETRY_TICKS = 1 << 15;
 export interface Destination {
   address: string;
   mac: string;
-  port: number;
 }
 
 /** Where ticks go. */
-export const TICKS: Destination = { address: "239.1.1.1", mac: "01:00:5e:01:01:01", port: 5001 };
+export const TICKS: Destination = { address: "239.1.1.1", mac: "01:00:5e:01:01:01" };
 /** Where orders go. */
-export const ORDERS: Destination = { address: "239.1.1.2", mac: "01:00:5e:01:01:02", port: 5002 };
+export const ORDERS: Destination = { address: "239.1.1.2", mac: "01:00:5e:01:01:02" };
 
 /** Packets of one kind into one port. */
 export class StampedSender {
@@ -36,7 +35,7 @@ export class StampedSender {
   #triedAt = 0;
 
   /** The caller closes the port. */
-  constructor(port: Port, { address, mac, port: destinationPort }: Destination) {
+  constructor(port: Port, { address, mac }: Destination, destinationPort: number) {
     this.#port = port;
     this.#ring = port.tx[0];
     this.#template = new PacketTemplate({

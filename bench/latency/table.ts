@@ -19,7 +19,7 @@ const NAME_WIDTH = 26, WIDTH = 8;
 export const LEGEND =
   `µs; "as sent": from the moment that the packet was written; "as scheduled": ` +
   `corrected for coordinated omission, ${CORRECTION}.\nThe generator always spins: waiting is what the ` +
-  `capture does, and an engine on a thread of its own.`;
+  `capture does, and an engine on a thread of its own. Lost packets are in no percentile.`;
 
 /** What comes before a measure's rows. */
 export function tableHead(measure: Measure): string[] {

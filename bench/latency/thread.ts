@@ -10,16 +10,17 @@
 import { hybridSpinMs } from "../../capture/engine_loop.ts";
 import { HYBRID_SPIN_S, type Wait } from "../../capture/pump_loop.ts";
 import type { CaptureCounts } from "../../capture/capture_state.ts";
+import { PAYLOAD_LENGTH } from "../../engine/tick.ts";
 import { TickRing } from "../../engine/tick_ring.ts";
 import { currentCore, pinToCore } from "../../ffi/host.ts";
 import { loadLibrary } from "../../ffi/library.ts";
 import { openPort } from "../../ffi/open_port.ts";
-import { type Port, RX, TX } from "../../ffi/port.ts";
-import { CaptureRole, TICK_WANTED } from "./capture_role.ts";
+import { type Port, RX, TX, type Wanted } from "../../ffi/port.ts";
+import { CaptureRole } from "./capture_role.ts";
 import { Control } from "./control.ts";
 import { type EngineCounts, EngineRole, NAPS_END_MS } from "./engine_role.ts";
 import { Generator, RingSink, type Schedule } from "./generator.ts";
-import { ORDER_WANTED, OrderReceiver } from "./order_receiver.ts";
+import { OrderReceiver } from "./order_receiver.ts";
 import type { Measure, Ports, RoleName } from "./plan.ts";
 import { Records } from "./stamp.ts";
 import { ORDERS, StampedSender, TICKS } from "./stamped_sender.ts";
@@ -133,7 +134,7 @@ class Thread {
     if (roles.includes("capture")) want(ports.capture, RX);
     if (roles.includes("engine") && trades) want(ports.orders, TX);
     for (const [name, directions] of wanted) {
-      const options = { wanted: name === ports.capture ? TICK_WANTED : ORDER_WANTED };
+      const options = { wanted: wantedAt(name === ports.capture ? ports.ticksTo : ports.ordersTo) };
       this.#ports.set(name, openPort(name, directions, options));
     }
   }
@@ -144,14 +145,22 @@ class Thread {
       clock = this.#clock,
       port = (name: string) => this.#ports.get(name)!;
     if (role === "generator") {
-      const sink = ports ? new StampedSender(port(ports.send), TICKS) : new RingSink(this.#ticks);
+      const sink = ports
+        ? new StampedSender(port(ports.send), TICKS, ports.ticksTo)
+        : new RingSink(this.#ticks);
       this.#generator = new Generator(sink, schedule, clock);
-      if (trades) this.#receiver = new OrderReceiver(port(ports!.receive), records);
+      if (trades) {
+        this.#receiver = new OrderReceiver(
+          port(ports!.receive),
+          wantedAt(ports!.ordersTo),
+          records,
+        );
+      }
     } else if (role === "capture") {
-      this.#capture = new CaptureRole(port(ports!.capture), this.#ticks);
+      this.#capture = new CaptureRole(port(ports!.capture), wantedAt(ports!.ticksTo), this.#ticks);
     } else {
       const purpose = trades
-        ? { orders: new StampedSender(port(ports!.orders), ORDERS) }
+        ? { orders: new StampedSender(port(ports!.orders), ORDERS, ports!.ordersTo) }
         : { clock, records };
       this.#engine = new EngineRole(this.#ticks, purpose, clock);
     }
@@ -167,6 +176,11 @@ class Thread {
     const napsEnd = ticks(NAPS_END_MS);
     return { afterTicks: ticks(hybridSpinMs()), sleep: (idle) => engine!.sleep(idle < napsEnd) };
   }
+}
+
+/** Packets with a tick, to a port. */
+function wantedAt(destinationPort: number): Wanted {
+  return { destinationPort, payloadBytes: PAYLOAD_LENGTH };
 }
 
 /** How long this thread has waited for a core since it began, in ms (second field, ns: Documentation/scheduler/sched-stats.rst). */
