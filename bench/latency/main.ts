@@ -45,7 +45,7 @@ interface Results {
   skipped: Skipped[];
   /** Those that could not be made, or did not add up. */
   failed: Skipped[];
-  verdict: Verdict | null;
+  verdicts: Verdict[];
 }
 
 class Command {
@@ -56,7 +56,7 @@ class Command {
     measurements: [],
     skipped: [],
     failed: [],
-    verdict: null,
+    verdicts: [],
   };
   #child: Child | undefined;
   #interrupted = false;
@@ -82,11 +82,13 @@ class Command {
     using site = await siteOf(this.#options);
     for (const measure of this.#options.measures) await this.#table(measure, site);
     if (this.#interrupted) return INTERRUPTED;
-    const { measurements, failed, verdict } = this.#results;
-    if (verdict !== null) this.#print(`\n${verdictLine(verdict)}`);
+    const { measurements, failed, verdicts } = this.#results;
+    if (verdicts.length > 0) this.#print("");
+    for (const verdict of verdicts) this.#print(verdictLine(verdict));
     const command = ["bench:latency", ...args].join(" ");
     if (json !== undefined) writeResult(json, resultOf("latency", command, this.#results));
-    return failed.length > 0 || verdict?.met === false || measurements.length === 0 ? 1 : 0;
+    const missed = verdicts.some(({ met }) => met === false);
+    return failed.length > 0 || missed || measurements.length === 0 ? 1 : 0;
   }
 
   async #table(measure: Measure, site: Site): Promise<void> {
@@ -130,7 +132,7 @@ class Command {
     try {
       const measured = await this.#child.result<Measured>();
       this.#results.measurements.push(measured);
-      this.#results.verdict ??= judge(measured) ?? null;
+      this.#results.verdicts.push(...judge(measured));
       for (const line of tableRows(measured)) this.#print(line);
     } catch (error) {
       if (this.#interrupted) return;

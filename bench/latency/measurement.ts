@@ -11,6 +11,7 @@ import { stolenMs } from "../harness/machine.ts";
 import { type Account, account } from "./account.ts";
 import { Control } from "./control.ts";
 import { ANSWERED } from "./generator.ts";
+import { LOOK_S } from "./hold_ups.ts";
 import { type Distribution, distributionsOf } from "./latency_histogram.ts";
 import type { Plan } from "./plan.ts";
 import { Records } from "./stamp.ts";
@@ -26,8 +27,16 @@ const TICKS_CAPACITY = 65536;
 /** A generator that is so much slower than its schedule has failed. */
 const LATEST_S = 10;
 
+/** What was taken of the threads' time while it was measured, all together. */
+export interface Taken {
+  /** Milliseconds that the hypervisor took the cores. */
+  stolenMs: number;
+  /** Milliseconds that the threads wanted to run and others of this machine did. */
+  waitedMs: number;
+}
+
 /** What came of a measurement. */
-export interface Measured extends Account {
+export interface Measured extends Account, Taken {
   plan: Plan;
   /** The ports, and what moves their packets. */
   modes: Record<string, string>;
@@ -35,16 +44,15 @@ export interface Measured extends Account {
   asScheduled: Distribution;
   /** How late the generator was, of the packets measured. */
   late: Distribution;
-  /** Milliseconds that the hypervisor took the cores, and that other threads of the machine did. */
-  stolenMs: number;
-  waitedMs: number;
+  /** Share of the time in which a loop that does nothing was held up, before or after; all threads together. */
+  heldUpShare: number;
   /** ns from core to core, the larger of before and after; `null` with one thread or no C compiler. */
   distanceNs: number | null;
 }
 
 /** A thread, seen from here. */
 class ThreadHandle {
-  readonly opened = Promise.withResolvers<Record<string, string>>();
+  readonly opened = Promise.withResolvers<ThreadNews & { type: "opened" }>();
   readonly ready = Promise.withResolvers<void>();
   readonly finished = Promise.withResolvers<ThreadCounts>();
   readonly #worker: Worker;
@@ -55,7 +63,7 @@ class ThreadHandle {
     const fail = (error: Error) => all.forEach(({ reject }) => reject(error));
     this.#worker = new Worker(import.meta.resolve("./thread.ts"), { type: "module" });
     this.#worker.onmessage = ({ data }: MessageEvent<ThreadNews>) => {
-      if (data.type === "opened") this.opened.resolve(data.modes);
+      if (data.type === "opened") this.opened.resolve(data);
       else if (data.type === "ready") this.ready.resolve();
       else if (data.type === "finished") this.finished.resolve(data.counts);
       else fail(new Error(data.message, { cause: data.stack }));
@@ -95,9 +103,11 @@ async function measure(plan: Plan, control: Control): Promise<Measured> {
       control: control.buffer,
     })
   );
-  const modes = Object.assign({}, ...await Promise.all(threads.map((t) => t.opened.promise)));
+  const opened = await Promise.all(threads.map((t) => t.opened.promise));
+  const modes = Object.assign({}, ...opened.map(({ modes }) => modes)),
+    ids = opened.map(({ id }) => id);
   for (const thread of threads) await thread.warmUp();
-  const before = distance(cores), stolen = await run(plan, control, records);
+  const before = distance(cores), taken = await run(plan, control, records, ids);
   const counts = await Promise.all(threads.map((t) => t.finished.promise));
   const sums = account(plan, schedule, counts),
     most = (of: (c: ThreadCounts) => number) => Math.max(...counts.map(of));
@@ -112,25 +122,33 @@ async function measure(plan: Plan, control: Control): Promise<Measured> {
     ...sums,
     modes,
     ...distributionsOf(pairs, hz),
-    stolenMs: stolen,
-    waitedMs: Math.round(counts.reduce((sum, c) => sum + c.waitedMs, 0) * 10) / 10,
+    ...taken,
+    heldUpShare: counts.reduce((sum, c) => sum + c.heldUpShare, 0),
     distanceNs: finiteOrNull(Math.max(before, distance(cores))),
   };
 }
 
-/** From `go` to `stop`; what the hypervisor took meanwhile, after warming up. */
-async function run(plan: Plan, control: Control, records: Records): Promise<number> {
+/** From `go` to `stop`; what was taken meanwhile, after warming up. */
+async function run(
+  plan: Plan,
+  control: Control,
+  records: Records,
+  ids: number[],
+): Promise<Taken> {
   const { seconds, cores } = plan;
   control.go();
-  await sleep(WARM_UP_S * 1000);
-  const before = stolen(cores);
+  await sleep((LOOK_S + WARM_UP_S) * 1000);
+  const before = taken(cores, ids);
   const latest = performance.now() + (seconds + LATEST_S) * 1000;
   await sleep(seconds * 1000);
   while (!control.sent && !control.stopping && performance.now() < latest) await sleep(LOOK_MS);
-  const after = stolen(cores);
+  const after = taken(cores, ids);
   await settle(control, records);
   control.stop();
-  return after - before;
+  return {
+    stolenMs: after.stolenMs - before.stolenMs,
+    waitedMs: Math.round((after.waitedMs - before.waitedMs) * 10) / 10,
+  };
 }
 
 /** Until all has come, or nothing more comes. */
@@ -143,9 +161,21 @@ async function settle(control: Control, records: Records): Promise<void> {
   }
 }
 
-function stolen(cores: number[]): number {
-  const all = stolenMs();
-  return cores.reduce((sum, core) => sum + (all.get(core) ?? 0), 0);
+function taken(cores: number[], ids: number[]): Taken {
+  const stolen = stolenMs();
+  return {
+    stolenMs: cores.reduce((sum, core) => sum + (stolen.get(core) ?? 0), 0),
+    waitedMs: ids.reduce((sum, id) => sum + waitedMs(id), 0),
+  };
+}
+
+/** How long a thread of ours has waited for a core (second field, ns: Documentation/scheduler/sched-stats.rst). */
+function waitedMs(id: number): number {
+  try {
+    return Number(Deno.readTextFileSync(`/proc/self/task/${id}/schedstat`).split(" ")[1]) / 1e6;
+  } catch {
+    return 0; // a kernel that does not say
+  }
 }
 
 function distance(cores: number[]): number {

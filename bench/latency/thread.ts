@@ -20,6 +20,7 @@ import { CaptureRole } from "./capture_role.ts";
 import { Control } from "./control.ts";
 import { type EngineCounts, EngineRole, NAPS_END_MS } from "./engine_role.ts";
 import { Generator, RingSink, type Schedule } from "./generator.ts";
+import { heldUpShare } from "./hold_ups.ts";
 import { OrderReceiver } from "./order_receiver.ts";
 import type { Measure, Ports, RoleName } from "./plan.ts";
 import { Records } from "./stamp.ts";
@@ -43,8 +44,8 @@ export interface ThreadOrders {
 /** What a thread has counted. */
 export interface ThreadCounts {
   core: number;
-  /** Milliseconds that it wanted to run and another thread of this machine did. */
-  waitedMs: number;
+  /** See hold_ups.ts; the larger of before and after. */
+  heldUpShare: number;
   generator?: { sent: number };
   capture?: CaptureCounts;
   engine?: EngineCounts;
@@ -55,7 +56,7 @@ export interface ThreadCounts {
 
 /** What a thread says. */
 export type ThreadNews =
-  | { type: "opened"; modes: Record<string, string> }
+  | { type: "opened"; modes: Record<string, string>; id: number }
   | { type: "ready" }
   | { type: "finished"; counts: ThreadCounts }
   | { type: "failed"; message: string; stack?: string };
@@ -67,6 +68,7 @@ class Thread {
   readonly #ticks: TickRing;
   readonly #records: Records;
   readonly #clock: () => number;
+  #heldUp = 0;
   #generator?: Generator;
   #receiver?: OrderReceiver;
   #capture?: CaptureRole;
@@ -103,16 +105,22 @@ class Thread {
       return control.stopping;
     };
     control.hold();
+    this.#lookForHoldUps();
     this.#receiver?.begin();
     this.#capture?.begin();
     generator?.begin();
     takeTurns(turns, ended, this.#sleeper(), this.#clock);
+    this.#lookForHoldUps();
   }
 
-  finish(waitedMs: number): ThreadCounts {
+  #lookForHoldUps(): void {
+    this.#heldUp = Math.max(this.#heldUp, heldUpShare(this.#clock, this.#orders.tscHz));
+  }
+
+  finish(): ThreadCounts {
     const counts = {
       core: currentCore(),
-      waitedMs,
+      heldUpShare: this.#heldUp,
       generator: this.#generator && { sent: this.#generator.sent },
       capture: this.#capture?.finish(),
       engine: this.#engine?.finish(),
@@ -183,13 +191,9 @@ function wantedAt(destinationPort: number): Wanted {
   return { destinationPort, payloadBytes: PAYLOAD_LENGTH };
 }
 
-/** How long this thread has waited for a core since it began, in ms (second field, ns: Documentation/scheduler/sched-stats.rst). */
-function waitedMs(): number {
-  try {
-    return Number(Deno.readTextFileSync("/proc/thread-self/schedstat").split(" ")[1]) / 1e6;
-  } catch {
-    return NaN;
-  }
+/** The kernel's number for this thread: the last part of PID/task/TID. */
+function threadId(): number {
+  return Number(Deno.readLinkSync("/proc/thread-self").split("/").at(-1));
 }
 
 let thread: Thread | undefined;
@@ -199,14 +203,13 @@ addEventListener("message", ({ data }: MessageEvent<ThreadOrders | "warm up">) =
   try {
     if (data !== "warm up") {
       thread = new Thread(data);
-      tell({ type: "opened", modes: thread.modes });
+      tell({ type: "opened", modes: thread.modes, id: threadId() });
       return;
     }
     thread!.warmUp();
     tell({ type: "ready" });
-    const before = waitedMs();
     thread!.run();
-    tell({ type: "finished", counts: thread!.finish(waitedMs() - before) });
+    tell({ type: "finished", counts: thread!.finish() });
   } catch (error) {
     const { message, stack } = error as Error;
     tell({ type: "failed", message, stack });
