@@ -13,8 +13,14 @@ const PARK_MS = 40; // a tick wakes us at once
 /** An event loop that is never idle looks for signals every 30 turns only: 1.2 s of parking. */
 const IDLE_EVERY_MS = 200;
 const HYBRID_SPIN_MS = 0.2, CROWDED_SPIN_MS = 0.02;
-const NAP_MS = 0.2, NAPPING_MS = 5;
+/** Hybrid: how long a nap is, and for how long after the last tick there are naps. */
+export const NAP_MS = 0.2, NAPPING_MS = 5;
 const CORES_TO_SPIN = 4; // with fewer, a spinning engine takes the core that the sender needs
+
+/** Hybrid: how long an engine spins after the last tick. */
+export function hybridSpinMs(): number {
+  return navigator.hardwareConcurrency < CORES_TO_SPIN ? CROWDED_SPIN_MS : HYBRID_SPIN_MS;
+}
 
 /**
  * Polls the engine until `running` says no, and waits for ticks in the way of `wait`:
@@ -32,8 +38,7 @@ export async function runEngine(
   wait: Wait,
   running: () => boolean,
 ): Promise<void> {
-  const hybridMs = navigator.hardwareConcurrency < CORES_TO_SPIN ? CROWDED_SPIN_MS : HYBRID_SPIN_MS;
-  const spinMs = wait === "spin" ? Infinity : wait === "hybrid" ? hybridMs : 0;
+  const spinMs = wait === "spin" ? Infinity : wait === "hybrid" ? hybridSpinMs() : 0;
   let now = performance.now(), busyAt = now, idleAt = now;
   while (running()) {
     const end = now + SLICE_MS;

@@ -17,8 +17,10 @@ export const WAITS = ["spin", "poll", "hybrid"] as const;
 /** A way of waiting. */
 export type Wait = typeof WAITS[number];
 
-const HYBRID_SPIN_S = 100e-6;
-const SLEEP_US = 50_000; // also bounds how late a stop is seen
+/** Hybrid: how long a capture spins after the last packet. */
+export const HYBRID_SPIN_S = 100e-6;
+/** The longest sleep on a port; also bounds how late a stop is seen. */
+export const SLEEP_US = 50_000;
 const REPORT_S = 0.1;
 const DRAIN_S = 0.05;
 const BLOCKED_NS = 20_000;

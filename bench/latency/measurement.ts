@@ -1,0 +1,212 @@
+/**
+ * Purpose: one measurement, in a process of its own: makes the threads and the memory between them, lets them
+ * run for the time asked for, checks that all packets are accounted for, and prints the result as JSON.
+ *
+ * Run by main.ts: measurement.ts PLAN (as JSON)
+ */
+import { TickRing } from "../../engine/tick_ring.ts";
+import { tscHz } from "../../ffi/host.ts";
+import { coreDistanceNs } from "../harness/core_distance.ts";
+import { stolenMs } from "../harness/machine.ts";
+import { type Account, account } from "./account.ts";
+import { Control } from "./control.ts";
+import { ANSWERED } from "./generator.ts";
+import { LOOK_S } from "./hold_ups.ts";
+import { type Distribution, distributionsOf } from "./latency_histogram.ts";
+import type { Plan } from "./plan.ts";
+import { Records } from "./stamp.ts";
+import type { ThreadCounts, ThreadNews, ThreadOrders } from "./thread.ts";
+
+/** Traffic before what is measured: as much as V8 takes to compile the strategy, which no dry run warms. */
+export const WARM_UP_S = 2;
+
+const LOOK_MS = 20;
+/** When nothing has come for so long, what is missing is lost. */
+const SETTLE_MS = 500;
+const TICKS_CAPACITY = 65536;
+/** A generator that is so much slower than its schedule has failed. */
+const LATEST_S = 10;
+
+/** What was taken of the threads' time while it was measured, all together. */
+export interface Taken {
+  /** Milliseconds that the hypervisor took the cores. */
+  stolenMs: number;
+  /** Milliseconds that the threads wanted to run and others of this machine did. */
+  waitedMs: number;
+}
+
+/** What came of a measurement. */
+export interface Measured extends Account, Taken {
+  plan: Plan;
+  /** The ports, and what moves their packets. */
+  modes: Record<string, string>;
+  asSent: Distribution;
+  asScheduled: Distribution;
+  /** How late the generator was, of the packets measured. */
+  late: Distribution;
+  /** Share of the time in which a loop that does nothing was held up, before or after; all threads together. */
+  heldUpShare: number;
+  /** ns from core to core, the larger of before and after; `null` with one thread or no C compiler. */
+  distanceNs: number | null;
+}
+
+/** A thread, seen from here. */
+class ThreadHandle {
+  readonly opened = Promise.withResolvers<ThreadNews & { type: "opened" }>();
+  readonly ready = Promise.withResolvers<void>();
+  readonly finished = Promise.withResolvers<ThreadCounts>();
+  readonly #worker: Worker;
+
+  constructor(orders: ThreadOrders) {
+    const all = [this.opened, this.ready, this.finished];
+    for (const { promise } of all) promise.catch(() => {}); // each failure is seen by who waits
+    const fail = (error: Error) => all.forEach(({ reject }) => reject(error));
+    this.#worker = new Worker(import.meta.resolve("./thread.ts"), { type: "module" });
+    this.#worker.onmessage = ({ data }: MessageEvent<ThreadNews>) => {
+      if (data.type === "opened") this.opened.resolve(data);
+      else if (data.type === "ready") this.ready.resolve();
+      else if (data.type === "finished") this.finished.resolve(data.counts);
+      else fail(new Error(data.message, { cause: data.stack }));
+    };
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      fail(new Error(`Cannot go on measuring: a thread died: ${event.message}`));
+    };
+    this.#worker.postMessage(orders);
+  }
+
+  warmUp(): Promise<void> {
+    this.#worker.postMessage("warm up");
+    return this.ready.promise;
+  }
+}
+
+async function measure(plan: Plan, control: Control): Promise<Measured> {
+  const hz = tscHz(), warmUp = Math.round(plan.rateHz * WARM_UP_S);
+  const packets = Math.round(plan.rateHz * (WARM_UP_S + plan.seconds));
+  const schedule = { intervalTicks: hz / plan.rateHz, packets, warmUp };
+  const share = plan.measure === "one-way" ? 1 : ANSWERED;
+  const ticks = TickRing.create(TICKS_CAPACITY);
+  const records = Records.create(Math.ceil(packets / share));
+  const { layout, cores, wait, measure, ports } = plan;
+  const threads = layout.map((roles, i) =>
+    new ThreadHandle({
+      roles,
+      core: cores[i],
+      wait,
+      measure,
+      ports,
+      schedule,
+      tscHz: hz,
+      ticks: ticks.buffer,
+      records: records.buffer,
+      control: control.buffer,
+    })
+  );
+  const opened = await Promise.all(threads.map((t) => t.opened.promise));
+  const modes = Object.assign({}, ...opened.map(({ modes }) => modes)),
+    ids = opened.map(({ id }) => id);
+  for (const thread of threads) await thread.warmUp();
+  const before = distance(cores), taken = await run(plan, control, records, ids);
+  const counts = await Promise.all(threads.map((t) => t.finished.promise));
+  const sums = account(plan, schedule, counts),
+    most = (of: (c: ThreadCounts) => number) => Math.max(...counts.map(of));
+  const pairs = records.pairs(most((c) => c.warmRecords), most((c) => c.recorded));
+  if (pairs.length === 0) {
+    throw new Error(
+      `Cannot measure "${plan.kind}": all packets after warming up were lost: lower --rate`,
+    );
+  }
+  return {
+    plan,
+    ...sums,
+    modes,
+    ...distributionsOf(pairs, hz),
+    ...taken,
+    heldUpShare: counts.reduce((sum, c) => sum + c.heldUpShare, 0),
+    distanceNs: finiteOrNull(Math.max(before, distance(cores))),
+  };
+}
+
+/** From `go` to `stop`; what was taken meanwhile, after warming up. */
+async function run(
+  plan: Plan,
+  control: Control,
+  records: Records,
+  ids: number[],
+): Promise<Taken> {
+  const { seconds, cores } = plan;
+  control.go();
+  await sleep((LOOK_S + WARM_UP_S) * 1000);
+  const before = taken(cores, ids);
+  const latest = performance.now() + (seconds + LATEST_S) * 1000;
+  await sleep(seconds * 1000);
+  while (!control.sent && !control.stopping && performance.now() < latest) await sleep(LOOK_MS);
+  const after = taken(cores, ids);
+  await settle(control, records);
+  control.stop();
+  return {
+    stolenMs: after.stolenMs - before.stolenMs,
+    waitedMs: Math.round((after.waitedMs - before.waitedMs) * 10) / 10,
+  };
+}
+
+/** Until all has come, or nothing more comes. */
+async function settle(control: Control, records: Records): Promise<void> {
+  let seen = -1;
+  for (let quietMs = 0; quietMs < SETTLE_MS && !records.full && !control.stopping;) {
+    quietMs = records.seen > seen ? 0 : quietMs + LOOK_MS;
+    seen = records.seen;
+    await sleep(LOOK_MS);
+  }
+}
+
+function taken(cores: number[], ids: number[]): Taken {
+  const stolen = stolenMs();
+  return {
+    stolenMs: cores.reduce((sum, core) => sum + (stolen.get(core) ?? 0), 0),
+    waitedMs: ids.reduce((sum, id) => sum + waitedMs(id), 0),
+  };
+}
+
+/** How long a thread of ours has waited for a core (second field, ns: Documentation/scheduler/sched-stats.rst). */
+function waitedMs(id: number): number {
+  try {
+    return Number(Deno.readTextFileSync(`/proc/self/task/${id}/schedstat`).split(" ")[1]) / 1e6;
+  } catch {
+    return 0; // a kernel that does not say
+  }
+}
+
+function distance(cores: number[]): number {
+  return cores.length < 2 ? NaN : coreDistanceNs(cores[0], cores[1]);
+}
+
+function finiteOrNull(value: number): number | null {
+  return Number.isFinite(value) ? Math.round(value) : null;
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+if (import.meta.main) {
+  const control = new Control();
+  let code = 0;
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => {
+      code = 130;
+      control.stop();
+    });
+  }
+  try {
+    const measured = await measure(JSON.parse(Deno.args[0]), control);
+    if (code === 0) console.log(JSON.stringify(measured));
+  } catch (error) {
+    if (code === 0) {
+      console.error((error as Error).message);
+      code = 1;
+    }
+  }
+  Deno.exit(code);
+}

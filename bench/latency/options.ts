@@ -1,0 +1,101 @@
+/**
+ * Purpose: the arguments of `deno task bench:latency`.
+ */
+import { parseArgs } from "@std/cli";
+import { type Wait, WAITS } from "../../capture/pump_loop.ts";
+import { choiceOption, numberOption, refuseUnknown, UsageError } from "../../ffi/usage.ts";
+import { type Kind, KINDS, type Layout, type Measure, MEASURES, parseLayout } from "./plan.ts";
+
+/** The help text. */
+export const LATENCY_HELP =
+  `Measures how long a packet takes from the sender's ring to the engine, and from there
+back onto the wire as an order.
+
+Usage: deno task bench:latency [options]
+
+  --measures LIST   ${MEASURES.join(",")}         (all)
+  --kinds LIST      ${KINDS.join(",")}   (all)
+  --wait LIST       all, or of ${WAITS.join(",")}               (all)
+  --rate N          packets a second   (20000; 100000 without kernel)
+  --seconds N       of each measurement, after two of warming up   (5)
+  --threads LIST    which roles share a thread, as in "generator,capture+engine"
+                    (a thread each; on two cores generator+engine,capture one way
+                    and generator,capture+engine for tick to trade)
+  --testbed         kernel ports on a veth pair in a namespace of the bench's own;
+                    needs root, where it is the default
+  -i IFACE -o IFACE kernel ports on these: receive on -i what is sent on -o
+  --json FILE       also write the results to FILE, - for standard output
+  --quiet           no tables
+  --help`;
+
+/** What `deno task bench:latency` is asked for. */
+export interface LatencyOptions {
+  measures: readonly Measure[];
+  kinds: readonly Kind[];
+  waits: readonly Wait[];
+  /** Nothing: what suits the kind. */
+  rateHz?: number;
+  seconds: number;
+  /** Nothing: what suits the measure and the cores. */
+  layout?: Layout;
+  testbed: boolean;
+  receive?: string;
+  send?: string;
+  json?: string;
+  quiet: boolean;
+  help: boolean;
+}
+
+const MAX_RATE_HZ = 1e6, MAX_SECONDS = 600;
+const STRINGS = ["measures", "kinds", "wait", "rate", "seconds", "threads", "i", "o", "json"];
+
+/**
+ * Parses and checks the arguments.
+ *
+ * @throws {UsageError} for the first that is wrong.
+ */
+export function parseLatencyOptions(args: string[]): LatencyOptions {
+  const unknown: string[] = [];
+  const flags = parseArgs(joinDash(args), {
+    string: STRINGS,
+    boolean: ["testbed", "quiet", "help"],
+    default: { measures: "all", kinds: "all", wait: "all", seconds: "5" },
+    unknown: (arg: string) => (unknown.push(arg), false),
+  }) as unknown as Record<string, string> & { testbed: boolean; quiet: boolean; help: boolean };
+  refuseUnknown([], unknown);
+  const { i: receive, o: send, testbed, json } = flags;
+  if ((receive === undefined) !== (send === undefined) || receive === "" || send === "") {
+    throw new UsageError(`Cannot use -i without -o: one end is missing: name both interfaces`);
+  }
+  if (testbed && receive !== undefined) {
+    throw new UsageError(`Cannot use --testbed with -i: two networks: choose one`);
+  }
+  if (json === "") throw new UsageError(`Cannot use --json "": no file: name one`);
+  const number = (flag: string, low: number, high: number) =>
+    numberOption(`--${flag}`, flags[flag], { low, high, whole: flag === "rate" });
+  return {
+    measures: listOption("--measures", flags.measures, MEASURES),
+    kinds: listOption("--kinds", flags.kinds, KINDS),
+    waits: listOption("--wait", flags.wait, WAITS),
+    rateHz: flags.rate === undefined ? undefined : number("rate", 100, MAX_RATE_HZ),
+    seconds: number("seconds", 0.1, MAX_SECONDS),
+    layout: flags.threads === undefined ? undefined : parseLayout(flags.threads),
+    testbed,
+    receive,
+    send,
+    json,
+    quiet: flags.quiet,
+    help: flags.help,
+  };
+}
+
+function listOption<T extends string>(flag: string, text: string, choices: readonly T[]) {
+  if (text === "all") return choices;
+  return text.split(",").map((word) => choiceOption(flag, word, choices));
+}
+
+/** "--json -" as "--json=-": a dash alone would be taken for an argument of its own. */
+function joinDash(args: string[]): string[] {
+  const at = args.indexOf("--json");
+  return at >= 0 && args[at + 1] === "-" ? args.toSpliced(at, 2, "--json=-") : args;
+}
