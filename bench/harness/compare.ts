@@ -29,6 +29,8 @@ export interface Way {
   atMost?: number;
   /** Units a second that it shall reach at least. */
   atLeastHz?: number;
+  /** Most that it may take more than the baseline, in ns a unit. */
+  atMostMoreNs?: number;
 }
 
 /** Ways of doing the same work. */
@@ -43,7 +45,7 @@ export interface Comparison {
   ways: Way[];
   /** The two cores between which the work crosses: only rounds in which they are near are judged. */
   cores?: [number, number];
-  /** Called after the last run. */
+  /** Called once, after the last run. */
   dispose?: () => void;
 }
 
@@ -56,6 +58,8 @@ export interface WayResult {
   maxNs: number;
   /** Time as a ratio to the baseline's: the median over the rounds. */
   ratio: number;
+  /** ns a unit more than the baseline: the median over the rounds; `null` where no target asks. */
+  moreNs: number | null;
   /** What was wanted, and whether it was reached; `null` without a target, or where no round could be judged. */
   wanted: string | null;
   met: boolean | null;
@@ -81,9 +85,10 @@ export const NOT_ALLOWED = "it needs permissions: run deno bench -P=bench";
 
 /** Declares a comparison. */
 export function compare(comparison: Comparison): void {
-  const { group, unit, count, ways, dispose } = comparison;
-  declared.push(comparison);
-  if (dispose !== undefined) addEventListener("unload", dispose);
+  const { group, unit, count, ways } = comparison;
+  const dispose = once(comparison.dispose);
+  declared.push({ ...comparison, dispose });
+  addEventListener("unload", dispose);
   ways.forEach((way, i) =>
     Deno.bench({
       name: `${way.name}, ${count.toLocaleString("en")} ${unit}s`,
@@ -100,6 +105,14 @@ export function compare(comparison: Comparison): void {
       },
     })
   );
+}
+
+function once(dispose = () => {}): () => void {
+  let done = false;
+  return () => {
+    if (!done) dispose();
+    done = true;
+  };
 }
 
 /** Declares that a comparison cannot be had here, and says why. */
@@ -181,35 +194,43 @@ async function takeTurns(ways: Way[], count: number): Promise<number[]> {
 }
 
 function resultOf(way: Way, times: number[], base: number[], judged: boolean): WayResult {
-  const { name, atMost, atLeastHz } = way;
+  const { name, atMost, atLeastHz, atMostMoreNs } = way;
   const ns = median(times), { min: minNs, max: maxNs } = range(times);
   const ratio = median(times.map((time, i) => time / base[i]));
-  const wanted = atMost !== undefined
-    ? `at most ${atMost} times`
-    : atLeastHz !== undefined
-    ? `at least ${digits(atLeastHz / 1e6)} M/s`
-    : null;
+  const moreNs = median(times.map((time, i) => time - base[i]));
+  const wanted = wantedOf(way);
   const reached = (atMost === undefined || ratio <= atMost) &&
-    (atLeastHz === undefined || 1e9 / ns >= atLeastHz);
+    (atLeastHz === undefined || 1e9 / ns >= atLeastHz) &&
+    (atMostMoreNs === undefined || moreNs <= atMostMoreNs);
   return {
     name,
     ns,
     minNs,
     maxNs,
     ratio,
+    moreNs: atMostMoreNs === undefined ? null : moreNs,
     wanted,
     met: wanted === null || !judged ? null : reached,
   };
+}
+
+function wantedOf({ atMost, atLeastHz, atMostMoreNs }: Way): string | null {
+  const wants: string[] = [];
+  if (atMost !== undefined) wants.push(`at most ${atMost} times`);
+  if (atLeastHz !== undefined) wants.push(`at least ${digits(atLeastHz / 1e6)} M/s`);
+  if (atMostMoreNs !== undefined) wants.push(`at most ${atMostMoreNs} ns more`);
+  return wants.length === 0 ? null : wants.join(", ");
 }
 
 function report({ unit, rounds, farRounds, ways }: Measured, print: (line: string) => void): void {
   const width = Math.max(...ways.map(({ name }) => name.length));
   const per = `ns a ${unit}`;
   print(`  ${"".padEnd(width)}  ${per.padStart(16)}         (min … max)     M/s  of baseline`);
-  for (const { name, ns, minNs, maxNs, ratio, wanted, met } of ways) {
+  for (const { name, ns, minNs, maxNs, ratio, moreNs, wanted, met } of ways) {
+    const more = moreNs === null ? "" : `  ${digits(moreNs)} ns more`;
     const verdict = wanted === null
       ? ""
-      : `  ${wanted} wanted: ${met === null ? "not judged" : met ? "met" : "MISSED"}`;
+      : `${more}  ${wanted} wanted: ${met === null ? "not judged" : met ? "met" : "MISSED"}`;
     print(
       `  ${name.padEnd(width)}  ${digits(ns).padStart(16)}  ` +
         `${`(${digits(minNs)} … ${digits(maxNs)})`.padStart(18)}  ` +
