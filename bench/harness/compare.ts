@@ -234,7 +234,9 @@ function report({ unit, rounds, farRounds, ways }: Measured, print: (line: strin
     print(
       `  ${name.padEnd(width)}  ${digits(ns).padStart(16)}  ` +
         `${`(${digits(minNs)} … ${digits(maxNs)})`.padStart(18)}  ` +
-        `${digits(1e3 / ns).padStart(6)}  ${ratio.toFixed(ratio < 0.1 ? 4 : 2).padStart(11)}${verdict}`,
+        `${digits(1e3 / ns).padStart(6)}  ${
+          ratio.toFixed(ratio < 0.1 ? 4 : 2).padStart(11)
+        }${verdict}`,
     );
   }
   const judged = rounds > 0 ? `${rounds} rounds` : "no round";
