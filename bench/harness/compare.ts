@@ -14,7 +14,7 @@ import { coreDistanceNs, NEAR_NS } from "./core_distance.ts";
 import { digits, median, range } from "./numbers.ts";
 
 const ROUNDS_MS = 4000, LEAST_ROUNDS = 7, MOST_ROUNDS = 50;
-const MOST_FAR_ROUNDS = 30;
+const MOST_FAR_ROUNDS = 30, LEAST_NEAR_ROUNDS = 3;
 
 /** One way of doing the work. */
 export interface Way {
@@ -60,7 +60,7 @@ export interface WayResult {
   ratio: number;
   /** ns a unit more than the baseline: the median over the rounds; `null` where no target asks. */
   moreNs: number | null;
-  /** What was wanted, and whether it was reached; `null` without a target, or where no round could be judged. */
+  /** What was wanted, and whether it was reached; `null` without a target, or where too few rounds could be judged. */
   wanted: string | null;
   met: boolean | null;
 }
@@ -167,8 +167,8 @@ async function measure(comparison: Comparison): Promise<Measured> {
     const apart = cores ? Math.max(before, coreDistanceNs(...cores)) : 0;
     (apart > NEAR_NS ? far : near).push(times);
   }
-  const judged = near.length > 0;
-  const rounds = judged ? near : far;
+  const judged = near.length >= LEAST_NEAR_ROUNDS;
+  const rounds = near.length > 0 ? near : far;
   return {
     group,
     unit,
@@ -239,7 +239,7 @@ function report({ unit, rounds, farRounds, ways }: Measured, print: (line: strin
         }${verdict}`,
     );
   }
-  const judged = rounds > 0 ? `${rounds} rounds` : "no round";
+  const judged = rounds === 0 ? "no round" : rounds === 1 ? "1 round" : `${rounds} rounds`;
   if (farRounds > 0) {
     print(
       `  ${judged} with near cores; in ${farRounds} they were more than ${NEAR_NS} ns apart` +
