@@ -13,7 +13,7 @@
  */
 import { pinToCore } from "../../ffi/host.ts";
 
-const SPIN_MS = 5000;
+const SPIN_MS = 60_000; // only so that nothing hangs for ever
 
 /** What a partner does of one run. */
 export interface Part<Result> {
@@ -49,7 +49,7 @@ export class Partner<Orders, Result> {
     };
   }
 
-  /** Resolves when it is on its core and waits for `go`, which must follow within 5 s. */
+  /** Resolves when it is on its core and waits for `go`, which must follow within a minute. */
   async prepare(orders: Orders): Promise<void> {
     this.#word = new Int32Array(new SharedArrayBuffer(4));
     const start: Start<Orders> = { core: this.#core, word: this.#word.buffer, orders };
