@@ -27,7 +27,7 @@ import { FullPort, TimedPort } from "./harness/full_port.ts";
 import { layPacket, tickPacket } from "./harness/packets.ts";
 
 const SLOTS = 512, BUFFER_BYTES = 2048, PORT = 5001, CAPACITY = 16384;
-const PACKETS = 4_096_000;
+const PACKETS = 1_024_000;
 const BURSTS = [{ burst: 256, atMostMoreNs: 2 }, { burst: 32 }];
 
 for (const { burst, atMostMoreNs } of BURSTS) {
