@@ -9,10 +9,14 @@
  *  go      ──── word = 1 ────────▶ run
  *  finish  ──────────────────────▶ finish
  *          ◀─────────── result ─── asleep
+ *  stop    ──────────────────────▶ stop
  * ```
  */
 import { pinToCore } from "../../ffi/host.ts";
 
+/** The shared words: the bench says go; the partner has stopped. */
+const GO = 0, STOPPED = 1;
+const STOP_MS = 2000;
 const SPIN_MS = 60_000; // only so that nothing hangs for ever
 
 /** What a partner does of one run. */
@@ -25,7 +29,7 @@ export interface Part<Result> {
 
 interface Start<Orders> {
   core: number;
-  word: SharedArrayBuffer;
+  words: SharedArrayBuffer;
   orders: Orders;
 }
 type News<Result> = { result?: Result; failed?: string };
@@ -34,9 +38,10 @@ type News<Result> = { result?: Result; failed?: string };
 export class Partner<Orders, Result> {
   readonly #worker: Worker;
   readonly #core: number;
-  #word = new Int32Array(new SharedArrayBuffer(4));
+  readonly #words = new Int32Array(new SharedArrayBuffer(8));
   #waiting: PromiseWithResolvers<News<Result>> | undefined;
   #failed: string | undefined;
+  #isBegun = false;
 
   /** Starts the thread; `file` is a module that calls `serve`. */
   constructor(file: URL, core: number) {
@@ -51,14 +56,15 @@ export class Partner<Orders, Result> {
 
   /** Resolves when it is on its core and waits for `go`, which must follow within a minute. */
   async prepare(orders: Orders): Promise<void> {
-    this.#word = new Int32Array(new SharedArrayBuffer(4));
-    const start: Start<Orders> = { core: this.#core, word: this.#word.buffer, orders };
+    this.#words[GO] = 0;
+    this.#words[STOPPED] = 0;
+    const start: Start<Orders> = { core: this.#core, words: this.#words.buffer, orders };
     await this.#ask(start);
   }
 
   /** Lets it run, at once. */
   go(): void {
-    Atomics.store(this.#word, 0, 1);
+    Atomics.store(this.#words, GO, 1);
   }
 
   /** What it has to say of its run. */
@@ -66,12 +72,17 @@ export class Partner<Orders, Result> {
     return (await this.#ask("finish")).result!;
   }
 
-  /** Ends it. */
+  /** Ends it, and returns when it has cleaned up, though the event loop may never turn again. */
   stop(): void {
+    if (this.#isBegun) {
+      this.#worker.postMessage("stop");
+      Atomics.wait(this.#words, STOPPED, 0, STOP_MS);
+    }
     this.#worker.terminate();
   }
 
   async #ask(message: unknown): Promise<News<Result>> {
+    this.#isBegun = true;
     this.#waiting = Promise.withResolvers();
     this.#worker.postMessage(message);
     const news = await this.#waiting.promise;
@@ -86,18 +97,28 @@ export class Partner<Orders, Result> {
   }
 }
 
-/** The partner's side: `make` gives its part of a run. */
-export function serve<Orders, Result>(make: (orders: Orders) => Part<Result>): void {
-  let part: Part<Result> | undefined;
-  addEventListener("message", ({ data }: MessageEvent<Start<Orders> | "finish">) => {
+/** The partner's side: `make` gives its part of a run; `stop` cleans up after the last. */
+export function serve<Orders, Result>(
+  make: (orders: Orders) => Part<Result>,
+  stop = () => {},
+): void {
+  let part: Part<Result> | undefined, words: Int32Array | undefined;
+  const begin = ({ core, words: memory, orders }: Start<Orders>) => {
+    words = new Int32Array(memory);
+    pinToCore(core);
+    part = make(orders);
+    postMessage({});
+    spin(words);
+    part.run();
+  };
+  addEventListener("message", ({ data }: MessageEvent<Start<Orders> | "finish" | "stop">) => {
     try {
       if (data === "finish") postMessage({ result: part?.finish() });
+      else if (data !== "stop") begin(data);
       else {
-        pinToCore(data.core);
-        part = make(data.orders);
-        postMessage({});
-        spin(new Int32Array(data.word));
-        part.run();
+        stop();
+        Atomics.store(words!, STOPPED, 1);
+        Atomics.notify(words!, STOPPED);
       }
     } catch (error) {
       postMessage({ failed: (error as Error).message });
@@ -105,9 +126,9 @@ export function serve<Orders, Result>(make: (orders: Orders) => Part<Result>): v
   });
 }
 
-function spin(word: Int32Array): void {
+function spin(words: Int32Array): void {
   const end = performance.now() + SPIN_MS;
-  while (Atomics.load(word, 0) === 0) {
+  while (Atomics.load(words, GO) === 0) {
     if (performance.now() > end) {
       throw new Error(`Cannot go on: nobody said go for ${SPIN_MS} ms: see what failed before`);
     }
