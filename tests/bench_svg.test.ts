@@ -104,6 +104,7 @@ const FOUR = [
     verdict: {
       bottleneck: "sender",
       because: "Of the receiver's syncs 83 % found nothing",
+      signs: "83 % empty",
       throughputMeans: false,
       serviceMeans: true,
       warnings: ["the hypervisor took 40 ms"],

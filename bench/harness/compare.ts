@@ -14,7 +14,7 @@ import { coreDistanceNs, NEAR_NS } from "./core_distance.ts";
 import { digits, median, range } from "./numbers.ts";
 
 const LEAST_ROUNDS = 7, MOST_ROUNDS = 50;
-const MOST_FAR_ROUNDS = 30;
+const MOST_FAR_ROUNDS = 30, LEAST_NEAR_ROUNDS = 3;
 
 /** One way of doing the work. */
 export interface Way {
@@ -29,6 +29,8 @@ export interface Way {
   atMost?: number;
   /** Units a second that it shall reach at least. */
   atLeastHz?: number;
+  /** Most that it may take more than the baseline, in ns a unit. */
+  atMostMoreNs?: number;
 }
 
 /** Ways of doing the same work. */
@@ -43,7 +45,7 @@ export interface Comparison {
   ways: Way[];
   /** The two cores between which the work crosses: only rounds in which they are near are judged. */
   cores?: [number, number];
-  /** Called after the last run. */
+  /** Called once, after the last run. */
   dispose?: () => void;
 }
 
@@ -56,7 +58,9 @@ export interface WayResult {
   maxNs: number;
   /** Time as a ratio to the baseline's: the median over the rounds. */
   ratio: number;
-  /** What was wanted, and whether it was reached; `null` without a target, or where no round could be judged. */
+  /** ns a unit more than the baseline: the median over the rounds; `null` where no target asks. */
+  moreNs: number | null;
+  /** What was wanted, and whether it was reached; `null` without a target, or where too few rounds could be judged. */
   wanted: string | null;
   met: boolean | null;
 }
@@ -81,9 +85,10 @@ export const NOT_ALLOWED = "it needs permissions: run deno bench -P=bench";
 
 /** Declares a comparison. */
 export function compare(comparison: Comparison): void {
-  const { group, unit, count, ways, dispose } = comparison;
-  declared.push(comparison);
-  if (dispose !== undefined) addEventListener("unload", dispose);
+  const { group, unit, count, ways } = comparison;
+  const dispose = once(comparison.dispose);
+  declared.push({ ...comparison, dispose });
+  addEventListener("unload", dispose);
   ways.forEach((way, i) =>
     Deno.bench({
       name: `${way.name}, ${count.toLocaleString("en")} ${unit}s`,
@@ -100,6 +105,14 @@ export function compare(comparison: Comparison): void {
       },
     })
   );
+}
+
+function once(dispose = () => {}): () => void {
+  let done = false;
+  return () => {
+    if (!done) dispose();
+    done = true;
+  };
 }
 
 /** Declares that a comparison cannot be had here, and says why. */
@@ -161,8 +174,8 @@ async function measure(comparison: Comparison, seconds: number): Promise<Measure
     const apart = cores ? Math.max(before, coreDistanceNs(...cores)) : 0;
     (apart > NEAR_NS ? far : near).push(times);
   }
-  const judged = near.length > 0;
-  const rounds = judged ? near : far;
+  const judged = near.length >= LEAST_NEAR_ROUNDS;
+  const rounds = near.length > 0 ? near : far;
   return {
     group,
     unit,
@@ -188,42 +201,52 @@ async function takeTurns(ways: Way[], count: number): Promise<number[]> {
 }
 
 function resultOf(way: Way, times: number[], base: number[], judged: boolean): WayResult {
-  const { name, atMost, atLeastHz } = way;
+  const { name, atMost, atLeastHz, atMostMoreNs } = way;
   const ns = median(times), { min: minNs, max: maxNs } = range(times);
   const ratio = median(times.map((time, i) => time / base[i]));
-  const wanted = atMost !== undefined
-    ? `at most ${atMost} times`
-    : atLeastHz !== undefined
-    ? `at least ${digits(atLeastHz / 1e6)} M/s`
-    : null;
+  const moreNs = median(times.map((time, i) => time - base[i]));
+  const wanted = wantedOf(way);
   const reached = (atMost === undefined || ratio <= atMost) &&
-    (atLeastHz === undefined || 1e9 / ns >= atLeastHz);
+    (atLeastHz === undefined || 1e9 / ns >= atLeastHz) &&
+    (atMostMoreNs === undefined || moreNs <= atMostMoreNs);
   return {
     name,
     ns,
     minNs,
     maxNs,
     ratio,
+    moreNs: atMostMoreNs === undefined ? null : moreNs,
     wanted,
     met: wanted === null || !judged ? null : reached,
   };
+}
+
+function wantedOf({ atMost, atLeastHz, atMostMoreNs }: Way): string | null {
+  const wants: string[] = [];
+  if (atMost !== undefined) wants.push(`at most ${atMost} times`);
+  if (atLeastHz !== undefined) wants.push(`at least ${digits(atLeastHz / 1e6)} M/s`);
+  if (atMostMoreNs !== undefined) wants.push(`at most ${atMostMoreNs} ns more`);
+  return wants.length === 0 ? null : wants.join(", ");
 }
 
 function report({ unit, rounds, farRounds, ways }: Measured, print: (line: string) => void): void {
   const width = Math.max(...ways.map(({ name }) => name.length));
   const per = `ns a ${unit}`;
   print(`  ${"".padEnd(width)}  ${per.padStart(16)}         (min … max)     M/s  of baseline`);
-  for (const { name, ns, minNs, maxNs, ratio, wanted, met } of ways) {
+  for (const { name, ns, minNs, maxNs, ratio, moreNs, wanted, met } of ways) {
+    const more = moreNs === null ? "" : `  ${digits(moreNs)} ns more`;
     const verdict = wanted === null
       ? ""
-      : `  ${wanted} wanted: ${met === null ? "not judged" : met ? "met" : "MISSED"}`;
+      : `${more}  ${wanted} wanted: ${met === null ? "not judged" : met ? "met" : "MISSED"}`;
     print(
       `  ${name.padEnd(width)}  ${digits(ns).padStart(16)}  ` +
         `${`(${digits(minNs)} … ${digits(maxNs)})`.padStart(18)}  ` +
-        `${digits(1e3 / ns).padStart(6)}  ${ratio.toFixed(2).padStart(11)}${verdict}`,
+        `${digits(1e3 / ns).padStart(6)}  ${
+          ratio.toFixed(ratio < 0.1 ? 4 : 2).padStart(11)
+        }${verdict}`,
     );
   }
-  const judged = rounds > 0 ? `${rounds} rounds` : "no round";
+  const judged = rounds === 0 ? "no round" : rounds === 1 ? "1 round" : `${rounds} rounds`;
   if (farRounds > 0) {
     print(
       `  ${judged} with near cores; in ${farRounds} they were more than ${NEAR_NS} ns apart` +

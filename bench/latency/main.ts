@@ -37,7 +37,7 @@ interface Skipped {
 }
 
 /** What goes into the JSON. */
-interface Results {
+export interface Results {
   /** How coordinated omission is dealt with. */
   correction: string;
   /** Measurements, in ns. */

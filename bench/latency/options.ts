@@ -1,9 +1,9 @@
 /**
  * Purpose: the arguments of `deno task bench:latency`.
  */
-import { parseArgs } from "@std/cli";
 import { type Wait, WAITS } from "../../capture/pump_loop.ts";
-import { choiceOption, numberOption, refuseUnknown, UsageError } from "../../ffi/usage.ts";
+import { CommandLine, typed } from "../../ffi/command_line.ts";
+import { choiceOption, numberOption, UsageError } from "../../ffi/usage.ts";
 import { type Kind, KINDS, type Layout, type Measure, MEASURES, parseLayout } from "./plan.ts";
 
 /** The help text. */
@@ -47,7 +47,12 @@ export interface LatencyOptions {
 }
 
 const MAX_RATE_HZ = 1e6, MAX_SECONDS = 600;
-const STRINGS = ["measures", "kinds", "wait", "rate", "seconds", "threads", "i", "o", "json"];
+const DEFAULTS = { measures: "all", kinds: "all", wait: "all", seconds: "5" };
+const KNOWN = {
+  values: ["rate", "threads", "i", "o", "json", ...Object.keys(DEFAULTS)],
+  switches: ["testbed", "quiet", "help"],
+  defaults: DEFAULTS,
+};
 
 /**
  * Parses and checks the arguments.
@@ -55,47 +60,33 @@ const STRINGS = ["measures", "kinds", "wait", "rate", "seconds", "threads", "i",
  * @throws {UsageError} for the first that is wrong.
  */
 export function parseLatencyOptions(args: string[]): LatencyOptions {
-  const unknown: string[] = [];
-  const flags = parseArgs(joinDash(args), {
-    string: STRINGS,
-    boolean: ["testbed", "quiet", "help"],
-    default: { measures: "all", kinds: "all", wait: "all", seconds: "5" },
-    unknown: (arg: string) => (unknown.push(arg), false),
-  }) as unknown as Record<string, string> & { testbed: boolean; quiet: boolean; help: boolean };
-  refuseUnknown([], unknown);
-  const { i: receive, o: send, testbed, json } = flags;
-  if ((receive === undefined) !== (send === undefined) || receive === "" || send === "") {
+  const { values, switches: { testbed, quiet, help } } = new CommandLine(args, KNOWN);
+  const { i: receive, o: send, json } = values;
+  if ((receive === undefined) !== (send === undefined)) {
     throw new UsageError(`Cannot use -i without -o: one end is missing: name both interfaces`);
   }
   if (testbed && receive !== undefined) {
     throw new UsageError(`Cannot use --testbed with -i: two networks: choose one`);
   }
-  if (json === "") throw new UsageError(`Cannot use --json "": no file: name one`);
   const number = (flag: string, low: number, high: number) =>
-    numberOption(`--${flag}`, flags[flag], { low, high, whole: flag === "rate" });
+    numberOption(typed(flag), values[flag], { low, high, whole: flag === "rate" });
   return {
-    measures: listOption("--measures", flags.measures, MEASURES),
-    kinds: listOption("--kinds", flags.kinds, KINDS),
-    waits: listOption("--wait", flags.wait, WAITS),
-    rateHz: flags.rate === undefined ? undefined : number("rate", 100, MAX_RATE_HZ),
+    measures: listOption("--measures", values.measures, MEASURES),
+    kinds: listOption("--kinds", values.kinds, KINDS),
+    waits: listOption("--wait", values.wait, WAITS),
+    rateHz: values.rate === undefined ? undefined : number("rate", 100, MAX_RATE_HZ),
     seconds: number("seconds", 0.1, MAX_SECONDS),
-    layout: flags.threads === undefined ? undefined : parseLayout(flags.threads),
+    layout: values.threads === undefined ? undefined : parseLayout(values.threads),
     testbed,
     receive,
     send,
     json,
-    quiet: flags.quiet,
-    help: flags.help,
+    quiet,
+    help,
   };
 }
 
 function listOption<T extends string>(flag: string, text: string, choices: readonly T[]) {
   if (text === "all") return choices;
   return text.split(",").map((word) => choiceOption(flag, word, choices));
-}
-
-/** "--json -" as "--json=-": a dash alone would be taken for an argument of its own. */
-function joinDash(args: string[]): string[] {
-  const at = args.indexOf("--json");
-  return at >= 0 && args[at + 1] === "-" ? args.toSpliced(at, 2, "--json=-") : args;
 }

@@ -19,7 +19,7 @@ const HEAD = ["port, waiting", "P50", "P90", "P99", "P99.9", "P99.99", "max", "p
 
 /** The section. */
 export function latencySection(result: Result<Results>): string {
-  const { measurements, verdict, skipped } = result.results;
+  const { measurements, verdicts, skipped } = result.results;
   const measures = Object.keys(TITLES) as Measure[];
   return [
     "### Latency",
@@ -30,7 +30,7 @@ export function latencySection(result: Result<Results>): string {
     ...measures.flatMap((measure) =>
       section(TITLES[measure], measurements.filter((m) => m.plan.measure === measure))
     ),
-    ...(verdict === null ? [] : [`${verdictLine(verdict)}.`]),
+    ...verdicts.map((verdict) => `${verdictLine(verdict)}.`),
     ...notMeasured(skipped),
   ].join("\n\n");
 }

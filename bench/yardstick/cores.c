@@ -1,5 +1,6 @@
 /*
- * Purpose: how near two cores are: the yardstick of bench/soft_port.bench.ts.
+ * Purpose: how near two cores are, and the barest ring of packets between them: the yardstick of
+ * bench/soft_port.bench.ts.
  *
  * A hypervisor moves virtual cores about. Two that share a cache hand a line
  * over in some 50 ns, two that don't in 250, and everything that crosses cores is
@@ -7,6 +8,7 @@
  * without this one.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -114,6 +116,14 @@ static double give(struct shared *shared)
 	return shared->packets / (now_ns() - start) * 1000;
 }
 
+/* Of word 5 of each packet: its number plus 5. */
+static uint64_t sum_of(uint32_t packets)
+{
+	uint64_t count = packets;
+
+	return count == 0 ? 0 : count * (count - 1) / 2 + 5 * count;
+}
+
 static double run(int near, int far, uint32_t packets, void *(*other)(void *), double (*here)(struct shared *))
 {
 	struct shared *shared = aligned_alloc(128, (sizeof(*shared) + 127) / 128 * 128);
@@ -135,6 +145,8 @@ static double run(int near, int far, uint32_t packets, void *(*other)(void *), d
 			sched_yield();
 		result = here(shared);
 		pthread_join(thread, NULL);
+		if (shared->sum != sum_of(packets))
+			result = -1;
 	}
 	sched_setaffinity(0, sizeof(before), &before);
 	free(shared->buffers);
@@ -148,8 +160,20 @@ double yardstick_distance(int32_t near, int32_t far)
 	return run(near, far, 0, pong, ping);
 }
 
-/* Mpps of the barest ring of packets between the cores. */
+/* Mpps of the barest ring of packets between the cores; -1 where a packet arrived otherwise than it was sent. */
 double yardstick_ring(int32_t near, int32_t far, uint32_t packets)
 {
 	return run(near, far, packets / BURST * BURST, take, give);
+}
+
+/* Lets this thread run on the cores marked in allowed[0..count), and on no others. */
+int32_t yardstick_allow(const uint8_t *allowed, int32_t count)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	for (int32_t core = 0; core < count && core < CPU_SETSIZE; core++)
+		if (allowed[core])
+			CPU_SET(core, &set);
+	return sched_setaffinity(0, sizeof(set), &set) < 0 ? -errno : 0;
 }

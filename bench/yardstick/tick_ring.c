@@ -28,7 +28,6 @@ struct job {
 	_Atomic int *waiting; /* threads that have yet to reach the start */
 	uint32_t sum;
 	double ns;
-	double *samples;
 };
 
 static double now_ns(void)
@@ -86,7 +85,7 @@ static void advance(_Atomic uint32_t *index, uint32_t count)
 	atomic_store_explicit(index, at + count, memory_order_release);
 }
 
-/* The words of tick `i`; the bench's `write` does the same. */
+/* The words of tick `i`; bench/harness/tick_moves.ts does the same. */
 static void write_tick(uint32_t *word, uint32_t i)
 {
 	word[0] = i;
@@ -171,15 +170,10 @@ static void *ping(void *arg)
 {
 	struct job *j = arg;
 	start(j);
-	double begin = now_ns(), last = begin;
+	double begin = now_ns();
 	for (int64_t i = 0; i < j->ticks; i++) {
 		send_one(j->out, (uint32_t)i);
 		j->sum += receive_one(j->in) == (uint32_t)i;
-		if (j->samples != NULL) {
-			double now = now_ns();
-			j->samples[i] = now - last;
-			last = now;
-		}
 	}
 	j->ns = now_ns() - begin;
 	return NULL;
@@ -221,27 +215,14 @@ double yardstick_throughput(double ticks, uint32_t batch, uint32_t capacity, uin
 	return failed || b.sum != sum ? -1 : b.ns;
 }
 
-/*
- * Sends `rounds` ticks there and back; returns nanoseconds, or -1 if one came back wrong. `samples`,
- * unless NULL, gets the nanoseconds of each, a reading of the clock included.
- */
-double yardstick_round_trips(uint32_t rounds, double *samples, int32_t core_a, int32_t core_b)
+/* Sends `rounds` ticks there and back; returns nanoseconds, or -1 if one came back wrong. */
+double yardstick_round_trips(uint32_t rounds, int32_t core_a, int32_t core_b)
 {
 	struct ring *there = ring_new(256), *back = ring_new(256);
-	struct job a = {
-	    .out = there, .in = back, .ticks = rounds, .core = core_a, .samples = samples};
+	struct job a = {.out = there, .in = back, .ticks = rounds, .core = core_a};
 	struct job b = {.in = there, .out = back, .ticks = rounds, .core = core_b};
 	int failed = run(ping, &a, pong, &b);
 	ring_free(there);
 	ring_free(back);
 	return failed || a.sum != rounds ? -1 : a.ns;
-}
-
-/* What a reading of the clock costs, in nanoseconds. */
-double yardstick_clock_cost(void)
-{
-	double begin = now_ns(), end = begin;
-	for (int i = 0; i < 1000000; i++)
-		end = now_ns();
-	return (end - begin) / 1e6;
 }
