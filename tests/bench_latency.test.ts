@@ -91,7 +91,11 @@ Deno.test({
   fn: async () => {
     const child = start("--testbed", "--kinds", "udp", "--seconds", "30"), { pid } = child;
     const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-    for (let text = ""; !text.includes("udp:");) text += (await reader.read()).value;
+    for (let text = ""; !text.includes("udp:");) {
+      const { value, done } = await reader.read();
+      assert(!done, `it ended early: ${text}`);
+      text += value;
+    }
     await new Promise((resolve) => setTimeout(resolve, 1000));
     assert(namespaces().includes(`uspf-test-${pid}`));
     child.kill("SIGINT");
