@@ -86,7 +86,8 @@ function parse(args: string[], { values, switches, words }: KnownOptions): Parse
     collect: [...values, ...switches],
     unknown: (arg: string) => words && !arg.startsWith("-") || (unknown.push(arg), false),
   }) as unknown as Parsed;
-  const [first] = unknown;
+  // What follows "--" is unknown to nobody.
+  const [first] = [...unknown, ...(words ? [] : parsed._)];
   if (first === undefined) return parsed;
   throw new UsageError(`Cannot use "${first}": no such option: see --help`);
 }
