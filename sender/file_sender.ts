@@ -43,6 +43,7 @@ export class FileSender {
   #placed = 0;
   #bytes = 0;
   #unsendable = 0;
+  #bursts = 0;
   #ringFull = 0;
   #syncs = 0;
 
@@ -93,6 +94,7 @@ export class FileSender {
       bytes: this.#bytes - this.#bytesUnsent(),
       elapsedNs,
       pps: elapsedNs > 0 ? sent / elapsedNs * 1e9 : 0,
+      bursts: this.#bursts,
       ringFull: this.#ringFull,
       slipped: this.#pacer.slippedPackets,
       unsendable: this.#unsendable,
@@ -131,6 +133,7 @@ export class FileSender {
     }
     this.#pacer.sent(placed);
     this.#placed += placed;
+    if (placed > 0) this.#bursts++;
   }
 
   /** Copies the next packet of the file into the next free slot; `false` where the port cannot carry it. */

@@ -51,7 +51,9 @@ export interface SendStats {
   elapsedNs: number;
   /** Packets a second, achieved. */
   pps: number;
-  /** Bursts that found the transmit ring full. */
+  /** Bursts handed to the port. */
+  bursts: number;
+  /** Bursts that found the transmit ring full, and had to wait. */
   ringFull: number;
   /** Packets given up because the schedule could not be kept. */
   slipped: number;
@@ -75,6 +77,7 @@ export class PacketSender {
   #page = 0;
   #placed = 0;
   #endNs = 0;
+  #bursts = 0;
   #ringFull = 0;
   #syncs = 0;
   #fullFor = 0;
@@ -136,6 +139,7 @@ export class PacketSender {
       bytes: sent * this.#packetBytes,
       elapsedNs,
       pps: elapsedNs > 0 ? sent / elapsedNs * 1e9 : 0,
+      bursts: this.#bursts,
       ringFull: this.#ringFull,
       slipped: this.#pacer.slippedPackets,
       unsendable: 0,
@@ -178,6 +182,7 @@ export class PacketSender {
     advance(ring, placed);
     this.#pacer.sent(placed);
     this.#placed += placed;
+    this.#bursts++;
     this.#fullFor = 0;
   }
 

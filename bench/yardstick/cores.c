@@ -17,7 +17,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { TRIPS = 20000, SLOTS = 1024, STRIDE = 2112, BURST = 256 };
+enum { TRIPS = 20000, SLOTS = 1024, STRIDE = 2112, BURST = 256, MOST_NS = 100000000, ENOUGH = -1 };
 
 struct shared {
 	_Atomic int32_t flag __attribute__((aligned(128)));
@@ -54,8 +54,11 @@ static void *pong(void *argument)
 	pin(shared->core);
 	shared->ready = 1;
 	for (int32_t i = 0; i < TRIPS; i++) {
-		while (atomic_load(&shared->flag) != 2 * i + 1)
-			;
+		int32_t flag;
+
+		while ((flag = atomic_load(&shared->flag)) != 2 * i + 1)
+			if (flag == ENOUGH)
+				return NULL;
 		atomic_store(&shared->flag, 2 * i + 2);
 	}
 	return NULL;
@@ -84,12 +87,18 @@ static double ping(struct shared *shared)
 {
 	double start = now_ns();
 
-	for (int32_t i = 0; i < TRIPS; i++) {
+	int32_t i;
+
+	/* Where a third program holds a core, each trip takes a slice of the scheduler's. */
+	for (i = 0; i < TRIPS && (i % 64 != 0 || now_ns() - start < MOST_NS); i++) {
 		atomic_store(&shared->flag, 2 * i + 1);
 		while (atomic_load(&shared->flag) != 2 * i + 2)
 			;
 	}
-	return (now_ns() - start) / TRIPS / 2;
+	double took = now_ns() - start;
+
+	atomic_store(&shared->flag, ENOUGH);
+	return took / i / 2;
 }
 
 /* Packets of 64 bytes, whole, in bursts of 256 through 1024 buffers: Mpps. */
