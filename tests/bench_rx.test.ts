@@ -65,7 +65,7 @@ Deno.test("judge warns of a disturbed machine and of runs that disagree", () => 
   const { warnings } = judge(runs, CIRCUMSTANCES);
   assertEquals(warnings.length, 3);
   const text = warnings.join();
-  for (const word of ["differs by", "hypervisor took up to 5.0 %", "far apart in 1 of 3 runs"]) {
+  for (const word of ["differs by", "hypervisor took up to 5.00 %", "far apart in 1 of 3 runs"]) {
     assertStringIncludes(text, word);
   }
   assertEquals(judge([made({})], { ...CIRCUMSTANCES, sameCore: true }).serviceMeans, false);
