@@ -7,7 +7,7 @@
 import { TickRing } from "../../engine/tick_ring.ts";
 import { tscHz } from "../../ffi/host.ts";
 import { coreDistanceNs } from "../harness/core_distance.ts";
-import { stolenMs } from "../harness/machine.ts";
+import { stolenFrom, waitedBy } from "../harness/taken.ts";
 import { type Account, account } from "./account.ts";
 import { Control } from "./control.ts";
 import { ANSWERED } from "./generator.ts";
@@ -46,7 +46,7 @@ export interface Measured extends Account, Taken {
   late: Distribution;
   /** Share of the time in which a loop that does nothing was held up, before or after; all threads together. */
   heldUpShare: number;
-  /** ns from core to core, the larger of before and after; `null` with one thread or no C compiler. */
+  /** ns from a thread's core to the next one's, the largest of before and after; `null` with one thread or no C compiler. */
   distanceNs: number | null;
 }
 
@@ -162,24 +162,15 @@ async function settle(control: Control, records: Records): Promise<void> {
 }
 
 function taken(cores: number[], ids: number[]): Taken {
-  const stolen = stolenMs();
   return {
-    stolenMs: cores.reduce((sum, core) => sum + (stolen.get(core) ?? 0), 0),
-    waitedMs: ids.reduce((sum, id) => sum + waitedMs(id), 0),
+    stolenMs: stolenFrom(cores),
+    waitedMs: ids.reduce((sum, id) => sum + waitedBy(id), 0),
   };
 }
 
-/** How long a thread of ours has waited for a core (second field, ns: Documentation/scheduler/sched-stats.rst). */
-function waitedMs(id: number): number {
-  try {
-    return Number(Deno.readTextFileSync(`/proc/self/task/${id}/schedstat`).split(" ")[1]) / 1e6;
-  } catch {
-    return 0; // a kernel that does not say
-  }
-}
-
+/** Of those neighbours that are furthest apart; not finite with one thread. */
 function distance(cores: number[]): number {
-  return cores.length < 2 ? NaN : coreDistanceNs(cores[0], cores[1]);
+  return Math.max(...cores.slice(1).map((core, i) => coreDistanceNs(cores[i], core)));
 }
 
 function finiteOrNull(value: number): number | null {

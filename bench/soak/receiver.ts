@@ -22,8 +22,8 @@ import { openPort } from "../../ffi/open_port.ts";
 import { RX, ticksBetween } from "../../ffi/port.ts";
 import { runCommand, turn } from "../../ffi/usage.ts";
 import { PacketFilter } from "../../filter/packet_filter.ts";
+import { stolenFrom } from "../harness/taken.ts";
 import type { Stalls, Totals } from "./intervals.ts";
-import { stolenFrom } from "./taken.ts";
 import { flushLines } from "./v8_trace.ts";
 import { Watch } from "./watch.ts";
 
