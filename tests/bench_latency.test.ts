@@ -231,12 +231,10 @@ Deno.test("account fails where packets are unaccounted for", () => {
     warmOrders: 0,
     orders: 0,
     ordersUnsent: 0,
-    strategyOrders: 0,
   };
   const counts = (consumed: number, gaps: number, expected: number): ThreadCounts[] => [
-    { core: 0, heldUpShare: 0, recorded: 0, warmRecords: 0, generator: { sent: 100 } },
+    { heldUpShare: 0, recorded: 0, warmRecords: 0, generator: { sent: 100 } },
     {
-      core: 1,
       heldUpShare: 0,
       recorded: consumed,
       warmRecords: 8,

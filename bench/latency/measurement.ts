@@ -18,7 +18,7 @@ import { Records } from "./stamp.ts";
 import type { ThreadCounts, ThreadNews, ThreadOrders } from "./thread.ts";
 
 /** Traffic before what is measured: as much as V8 takes to compile the strategy, which no dry run warms. */
-export const WARM_UP_S = 2;
+const WARM_UP_S = 2;
 
 const LOOK_MS = 20;
 /** When nothing has come for so long, what is missing is lost. */

@@ -22,7 +22,7 @@ export const KINDS = ["ring", "soft", "pipe", "udp", "packet", "xdp", "netmap"] 
 export type Kind = typeof KINDS[number];
 
 /** The roles. */
-export const ROLES = ["generator", "capture", "engine"] as const;
+const ROLES = ["generator", "capture", "engine"] as const;
 /** A role. */
 export type RoleName = typeof ROLES[number];
 /** The roles of each thread. */

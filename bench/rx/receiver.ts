@@ -14,16 +14,16 @@ import { type CaptureCounts, CaptureState, COUNTER } from "../../capture/capture
 import { CaptureWriter } from "../../capture/capture_writer.ts";
 import { PacketCapture } from "../../capture/packet_capture.ts";
 import { PacketLog } from "../../capture/packet_log.ts";
-import type { Wait } from "../../capture/pump_loop.ts";
+import { HYBRID_SPIN_S, SLEEP_US, type Wait } from "../../capture/pump_loop.ts";
 import { TickRing } from "../../engine/tick_ring.ts";
 import { contextSwitches, nowNs, pinToCore, threadCpuNs, tscHz } from "../../ffi/host.ts";
 import { openPort } from "../../ffi/open_port.ts";
 import { type Port, RX, ticksBetween, TX } from "../../ffi/port.ts";
+import { runCommand } from "../../ffi/usage.ts";
 import { PacketFilter } from "../../filter/packet_filter.ts";
 
 const CAPACITY = 65536, QUIET_MS = 500, GIVE_UP_MS = 60_000, SAMPLE_MS = 50;
 const LOOK_EVERY = 64; // pumps between two looks at the clock
-const HYBRID_SPIN_S = 100e-6, SLEEP_US = 10_000;
 const EDGE_SHARE = 0.2;
 
 /** What it is told, as JSON in its first argument. */
@@ -42,7 +42,6 @@ export interface ReceiveOrders {
 /** What it reports, as JSON on its last line. */
 export interface Received {
   mode: string;
-  source: string;
   /** All of the flood. */
   total: Pick<CaptureCounts, "received" | "accepted" | "delivered" | "dropped" | "lost">;
   consumed: number;
@@ -97,12 +96,11 @@ async function receive(orders: ReceiveOrders): Promise<Received> {
   capture.housekeep();
   log?.close();
   await writer?.stop();
-  const { mode, source } = port;
+  const { mode } = port;
   const { received, accepted, delivered, dropped, lost } = state.read();
   port.close();
   return {
     mode,
-    source,
     total: { received, accepted, delivered, dropped, lost },
     consumed: seen.consumed,
     written: writer?.stats().packets ?? null,
@@ -115,13 +113,13 @@ async function receive(orders: ReceiveOrders): Promise<Received> {
 
 /** Pumps from the first packet to the silence after the last one. */
 function pumpThrough(orders: ReceiveOrders, capture: PacketCapture, ticks: TickRing) {
-  const { port, state } = capture, { counters } = state, { seconds } = orders;
+  const { port, state } = capture, { counters } = state, floodMs = orders.seconds * 1000;
   const waiting = waiter(orders, port, capture);
   const samples: [number, number][] = [];
   const started = performance.now();
   let ringSlots = 0; // a switch has a ring for each sender, while it is there
   let consumed = 0, began = 0, last = 0, seen = 0, sampleAt = 0, sampled = 0;
-  let from: Snapshot | undefined, to: Snapshot | undefined, before = started;
+  let from: Snapshot | undefined, to: Snapshot | undefined, before = started, isOver = false;
   capture.begin();
   for (let i = 1;; i++) {
     const received = capture.pump(), ready = ticks.take(CAPACITY);
@@ -137,25 +135,30 @@ function pumpThrough(orders: ReceiveOrders, capture: PacketCapture, ticks: TickR
       seen = total;
       last = now;
       const ms = now - began;
-      if (from === undefined && ms >= EDGE_SHARE * seconds * 1000) {
+      if (from === undefined && ms >= EDGE_SHARE * floodMs) {
         from = snapshot(state, now);
+        beginAnew(state);
+        capture.resume();
         ringSlots = port.rx.reduce((sum, { slotCount }) => sum + slotCount, 0);
-      }
-      if (to === undefined && ms >= (1 - EDGE_SHARE) * seconds * 1000) {
-        to = snapshot(state, now);
       }
       if (now - sampleAt >= SAMPLE_MS) {
         samples.push([ms, (total - sampled) / (now - sampleAt) / 1000]);
         [sampleAt, sampled] = [now, total];
+        // Anew with each sample: of a flood that ends early, the silence behind it does not count.
+        if (from !== undefined && !isOver) {
+          to = snapshot(state, now);
+          capture.resume();
+          isOver = ms >= (1 - EDGE_SHARE) * floodMs;
+        }
       }
     }
     before = now;
-    if (began !== 0 && now - last > QUIET_MS || now - started > GIVE_UP_MS + seconds * 1000) break;
+    if (began !== 0 && now - last > QUIET_MS || now - started > GIVE_UP_MS + floodMs) break;
   }
-  if (from === undefined) {
+  if (from === undefined || to === undefined) {
     throw new Error("Cannot measure: the flood ended at once: see what the sender said");
   }
-  return { consumed, samples, ringSlots, from, to: to ?? snapshot(state, last) };
+  return { consumed, samples, ringSlots, from, to };
 }
 
 /** What is done after each pump; nothing where the receiver spins. */
@@ -185,18 +188,20 @@ function waiter(
   };
 }
 
-/** Largest values, and the service times, begin anew with each. */
 function snapshot({ counters, service }: CaptureState, ms: number): Snapshot {
-  const taken = {
+  return {
     ms,
     counters: counters.slice(),
     service: service.memory.slice(),
     cpuNs: threadCpuNs(),
     switches: contextSwitches(),
   };
+}
+
+/** What has no difference: largest values, and the histogram's own largest one. */
+function beginAnew({ counters, service }: CaptureState): void {
   counters[COUNTER.burstMax] = counters[COUNTER.occupancyMax] = 0;
   service.memory.fill(0);
-  return taken;
 }
 
 function windowOf(from: Snapshot, to: Snapshot): Received["window"] {
@@ -217,4 +222,7 @@ function windowOf(from: Snapshot, to: Snapshot): Received["window"] {
   };
 }
 
-if (import.meta.main) console.log(JSON.stringify(await receive(JSON.parse(Deno.args[0]))));
+await runCommand(async () => {
+  console.log(JSON.stringify(await receive(JSON.parse(Deno.args[0]))));
+  return 0;
+});
