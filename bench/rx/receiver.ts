@@ -13,6 +13,7 @@ import { openPort } from "../../ffi/open_port.ts";
 import { type Port, RX, ticksBetween, TX } from "../../ffi/port.ts";
 import { runCommand } from "../../ffi/usage.ts";
 import { PacketFilter } from "../../filter/packet_filter.ts";
+import { WANTED } from "../harness/market_data.ts";
 import { FloodWatch, type FloodWindow } from "./flood_watch.ts";
 
 const CAPACITY = 65536;
@@ -45,11 +46,10 @@ export interface Received {
 }
 
 async function receive(orders: ReceiveOrders): Promise<Received> {
-  const wanted = { destinationPort: 5001, payloadBytes: 14 };
   const directions = orders.port.startsWith("soft:") ? RX | TX : RX; // a pipe needs both
-  const port = openPort(orders.port, directions, { wanted });
+  const port = openPort(orders.port, directions, { wanted: WANTED });
   const ticks = TickRing.create(CAPACITY), log = orders.file ? PacketLog.create() : undefined;
-  const filter = new PacketFilter(wanted), state = new CaptureState();
+  const filter = new PacketFilter(WANTED), state = new CaptureState();
   const capture = new PacketCapture({ port, filter, ticks, burst: orders.burst, log, state });
   const writer = log && await CaptureWriter.start({
     file: orders.file!,
