@@ -6,6 +6,7 @@
  */
 import { TickRing } from "../../engine/tick_ring.ts";
 import { tscHz } from "../../ffi/host.ts";
+import { onStopSignals } from "../../ffi/usage.ts";
 import { coreDistanceNs } from "../harness/core_distance.ts";
 import { stolenFrom, waitedBy } from "../harness/taken.ts";
 import { type Account, account } from "./account.ts";
@@ -184,12 +185,10 @@ function sleep(ms: number): Promise<void> {
 if (import.meta.main) {
   const control = new Control();
   let code = 0;
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    Deno.addSignalListener(signal, () => {
-      code = 130;
-      control.stop();
-    });
-  }
+  onStopSignals(() => {
+    code = 130;
+    control.stop();
+  });
   try {
     const measured = await measure(JSON.parse(Deno.args[0]), control);
     if (code === 0) console.log(JSON.stringify(measured));
