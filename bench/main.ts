@@ -6,9 +6,10 @@
 import { CommandLine } from "../ffi/command_line.ts";
 import { numberOption, onStopSignals, runCommand, UsageError } from "../ffi/usage.ts";
 import { Child, stopChildren } from "./harness/child.ts";
-import { allMet, asTask, type ComparisonResult, runComparisons } from "./harness/compare.ts";
+import { asTask } from "./harness/compare.ts";
 import { describeMachine, machineLine } from "./harness/machine.ts";
 import { resultOf, writeResult } from "./harness/result.ts";
+import { allMet, type ComparisonResult, runComparisons } from "./harness/run_comparisons.ts";
 
 const TIMEOUT_MS = 20 * 60_000, INTERRUPTED = 130;
 const HELP = `deno task bench [NAME …] [--seconds N] [--json FILE]
