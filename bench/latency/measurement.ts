@@ -16,7 +16,8 @@ import { LOOK_S } from "./hold_ups.ts";
 import { type Distribution, distributionsOf } from "./latency_histogram.ts";
 import type { Plan } from "./plan.ts";
 import { Records } from "./stamp.ts";
-import type { ThreadCounts, ThreadNews, ThreadOrders } from "./thread.ts";
+import type { ThreadCounts } from "./thread.ts";
+import { ThreadHandle } from "./thread_handle.ts";
 
 /** Traffic before what is measured: as much as V8 takes to compile the strategy, which no dry run warms. */
 const WARM_UP_S = 2;
@@ -49,37 +50,6 @@ export interface Measured extends Account, Taken {
   heldUpShare: number;
   /** ns from a thread's core to the next one's, the largest of before and after; `null` with one thread or no C compiler. */
   distanceNs: number | null;
-}
-
-/** A thread, seen from here. */
-class ThreadHandle {
-  readonly opened = Promise.withResolvers<ThreadNews & { type: "opened" }>();
-  readonly ready = Promise.withResolvers<void>();
-  readonly finished = Promise.withResolvers<ThreadCounts>();
-  readonly #worker: Worker;
-
-  constructor(orders: ThreadOrders) {
-    const all = [this.opened, this.ready, this.finished];
-    for (const { promise } of all) promise.catch(() => {}); // each failure is seen by who waits
-    const fail = (error: Error) => all.forEach(({ reject }) => reject(error));
-    this.#worker = new Worker(import.meta.resolve("./thread.ts"), { type: "module" });
-    this.#worker.onmessage = ({ data }: MessageEvent<ThreadNews>) => {
-      if (data.type === "opened") this.opened.resolve(data);
-      else if (data.type === "ready") this.ready.resolve();
-      else if (data.type === "finished") this.finished.resolve(data.counts);
-      else fail(new Error(data.message, { cause: data.stack }));
-    };
-    this.#worker.onerror = (event) => {
-      event.preventDefault();
-      fail(new Error(`Cannot go on measuring: a thread died: ${event.message}`));
-    };
-    this.#worker.postMessage(orders);
-  }
-
-  warmUp(): Promise<void> {
-    this.#worker.postMessage("warm up");
-    return this.ready.promise;
-  }
 }
 
 async function measure(plan: Plan, control: Control): Promise<Measured> {
