@@ -114,12 +114,13 @@ export class FloodWatch {
   /** Packets have come. */
   #note(now: number): void {
     const ms = now - this.#began, sample = this.#sample, received = this.#received;
+    const inWindow = this.#from !== undefined && !this.#isOver;
     if (this.#from === undefined && ms >= EDGE_SHARE * this.#floodMs) this.#begin(now);
     if (now - sample.at < SAMPLE_MS) return;
     this.samples.push([ms, (received - sample.received) / (now - sample.at) / 1000]);
     this.#sample = { at: now, received };
     // Anew with each sample: of a flood that ends early, the silence behind it does not count.
-    if (this.#from === undefined || this.#isOver) return;
+    if (!inWindow) return;
     this.#to = this.#snapshot(now);
     this.#isOver = ms >= (1 - EDGE_SHARE) * this.#floodMs;
   }
