@@ -94,7 +94,7 @@ async function measure(plan: Plan, control: Control): Promise<Measured> {
     modes,
     ...distributionsOf(pairs, hz),
     ...taken,
-    heldUpShare: counts.reduce((sum, c) => sum + c.heldUpShare, 0),
+    heldUpShare: Math.min(1, counts.reduce((sum, c) => sum + c.heldUpShare, 0)),
     distanceNs: finiteOrNull(Math.max(before, distance(cores))),
   };
 }

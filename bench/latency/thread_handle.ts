@@ -3,7 +3,7 @@
  */
 import type { ThreadCounts, ThreadNews, ThreadOrders } from "./thread.ts";
 
-/** Starts a thread. */
+/** A thread, as the measurement knows it. */
 export class ThreadHandle {
   /** It has opened its ports. */
   readonly opened = Promise.withResolvers<ThreadNews & { type: "opened" }>();
@@ -13,6 +13,7 @@ export class ThreadHandle {
   readonly finished = Promise.withResolvers<ThreadCounts>();
   readonly #worker: Worker;
 
+  /** Starts it. */
   constructor(orders: ThreadOrders) {
     const all = [this.opened, this.ready, this.finished];
     for (const { promise } of all) promise.catch(() => {}); // each failure is seen by who waits
