@@ -13,6 +13,7 @@ import { RING } from "../ffi/layout.ts";
 import { PacketFilter } from "../filter/packet_filter.ts";
 import { VERDICT } from "../filter/verdict.ts";
 import { compare, mayBench, NOT_ALLOWED, skip, type Way } from "./harness/compare.ts";
+import { layPacket, random, tickPacket } from "./harness/packets.ts";
 import { loadYardstick } from "./harness/yardstick.ts";
 
 const BURST = 256, CAPACITY = 16384, PORT = 5001;
@@ -147,21 +148,8 @@ function fill(port: FakePort, { slotCount, permuted, rejected }: Shape): void {
     [order[i], order[j]] = [order[j], order[i]];
   }
   order.forEach((buffer, slot) => (ring.words[ring.slotsAt + slot * 4] = buffer));
-  const packet = new Uint8Array(60), view = new DataView(packet.buffer);
-  view.setUint32(12, 0x08004500);
-  view.setUint16(16, 42);
-  view.setUint32(20, 0x40004011);
-  view.setUint16(38, 22);
   for (let slot = 0; slot < slotCount; slot++) {
-    view.setUint16(36, rejected && (next() & 16) !== 0 ? PORT + 1 : PORT);
-    view.setUint32(42, slot, true);
-    view.setFloat32(48, 100 + slot / 4, true);
-    view.setFloat32(52, 1 + slot, true);
-    ring.bytes.set(packet, (ring.buffersAt - ring.at) * 4 + order[slot] * 2048);
-    ring.words[ring.slotsAt + slot * 4 + 1] = 60;
+    const port = rejected && (next() & 16) !== 0 ? PORT + 1 : PORT;
+    layPacket(ring, slot, tickPacket(port, slot));
   }
-}
-
-function random(seed: number): () => number {
-  return () => (seed = Math.imul(seed ^ seed >>> 15, 0x2c1b3c6d) + 0x9e3779b9 | 0) >>> 8;
 }

@@ -4,13 +4,14 @@
  * runner.)
  */
 import { CommandLine } from "../ffi/command_line.ts";
-import { numberOption, runCommand, UsageError } from "../ffi/usage.ts";
+import { numberOption, onStopSignals, runCommand, UsageError } from "../ffi/usage.ts";
 import { Child, stopChildren } from "./harness/child.ts";
-import { allMet, asTask, type ComparisonResult, runComparisons } from "./harness/compare.ts";
+import { asTask } from "./harness/compare.ts";
 import { describeMachine, machineLine } from "./harness/machine.ts";
 import { resultOf, writeResult } from "./harness/result.ts";
+import { allMet, type ComparisonResult, runComparisons } from "./harness/run_comparisons.ts";
 
-const TIMEOUT_MS = 20 * 60_000;
+const TIMEOUT_MS = 20 * 60_000, INTERRUPTED = 130;
 const HELP = `deno task bench [NAME …] [--seconds N] [--json FILE]
 
 Compares pieces of uspf with their yardsticks, in turn, and exits 1 if a target is missed.
@@ -44,13 +45,20 @@ async function main(): Promise<number> {
   }
   const seconds = numberOption("--seconds", values.seconds, { low: 0.01, high: 600, whole: false });
   const print = values.json === "-" ? console.error : console.log;
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    Deno.addSignalListener(signal, stopChildren);
-  }
+  let interrupted = false;
+  onStopSignals(() => {
+    interrupted = true;
+    stopChildren();
+  });
   print(machineLine(describeMachine()));
   const results: Record<string, ComparisonResult[]> = {};
   for (const name of words.length > 0 ? words : names()) {
-    results[name] = await runOne(name, seconds, print);
+    try {
+      results[name] = await runOne(name, seconds, print);
+    } catch (error) {
+      if (interrupted) return INTERRUPTED;
+      throw error;
+    }
   }
   if (values.json !== undefined) {
     writeResult(values.json, resultOf("bench", ["bench", ...Deno.args].join(" "), results));
@@ -68,8 +76,7 @@ async function runOne(
   const child = new Child(import.meta.filename!, ["--one", name, String(seconds)], {
     timeoutMs: TIMEOUT_MS,
   });
-  const output = await child.output(print);
-  return JSON.parse(output.trimEnd().split("\n").at(-1)!);
+  return JSON.parse(await child.lastLine(print));
 }
 
 async function one(name: string, seconds: number): Promise<void> {

@@ -16,6 +16,7 @@ import { blocksWithin } from "../capture/pcapng_format.ts";
 import { FakePort } from "../ffi/fake_port.ts";
 import type { Ring } from "../ffi/layout.ts";
 import { compare, mayBench, NOT_ALLOWED, skip, type Way } from "./harness/compare.ts";
+import { layPacket } from "./harness/packets.ts";
 import { loadYardstick } from "./harness/yardstick.ts";
 
 const BURST = 256, BUFFER_BYTES = 2048;
@@ -107,8 +108,7 @@ function filledRing({ slots, length }: Case): Ring {
   const [ring] = new FakePort({ slotCount: slots, bufferBytes: BUFFER_BYTES }).rx;
   for (let i = 0; i < slots; i++) {
     const packet = new Uint8Array(length(i)).map((_, k) => i * 7 + k);
-    ring.bytes.set(packet, (ring.buffersAt - ring.at) * 4 + i * BUFFER_BYTES);
-    ring.words[ring.slotsAt + i * 4 + 1] = packet.length;
+    layPacket(ring, i, packet);
   }
   return ring;
 }

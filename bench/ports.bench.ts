@@ -20,19 +20,20 @@
  * It cannot show: rates, or what a port costs while a flood goes on on another core (bench:rx shows that);
  * and with 4096 packets waiting, more of them have left the cache than behind a receiver that keeps up.
  */
+import { parseIPv4 } from "../ffi/ipv4_address.ts";
 import { openPort } from "../ffi/open_port.ts";
 import { type Port, RX, TX } from "../ffi/port.ts";
 import { PortError } from "../ffi/port_error.ts";
 import { PacketFilter } from "../filter/packet_filter.ts";
+import { parseMac } from "../sender/mac_address.ts";
 import { tickPacket } from "../tests/packets.ts";
 import { compare, type Comparison, mayBench, NOT_ALLOWED, skip } from "./harness/compare.ts";
+import { GROUP, groupMac, UDP_PORT, WANTED } from "./harness/market_data.ts";
+import { noNetmap } from "./harness/netmap.ts";
 import { PacketPath } from "./harness/packet_path.ts";
 
-const PACKETS = 4096, SOFT_PACKETS = 512, PORT = 5001;
-/** Market data is multicast. */
-const GROUP = "239.1.1.1", GROUP_ADDRESS = 0xef010101;
-const GROUP_MAC = [0x01, 0x00, 0x5e, 0x01, 0x01, 0x01], MAC = [0x02, 0, 0, 0, 0, 0x01];
-const WANTED = { destinationPort: PORT, payloadBytes: 14 };
+const PACKETS = 4096, SOFT_PACKETS = 512;
+const SOURCE_MAC = "02:00:00:00:00:01";
 const AT_ONCE = 0, SETTLE_MS = 1;
 /** The kernel hands over a block after 1 ms, or up to 8 ms on kernels before 6.18 (packet_port.ts). */
 const BLOCK_MS = 10;
@@ -64,9 +65,7 @@ async function declare(opened: DisposableStack): Promise<void> {
     { name: "packet", found: veth("packet", BLOCK_MS), atMost: 1.0 },
     { name: "xdp", found: veth("xdp"), atMost: 0.25 },
   ], PACKETS);
-  const netmap = isThere("/dev/netmap")
-    ? veth("netmap")
-    : { missing: "no /dev/netmap: load the netmap module" };
+  const missing = noNetmap(), netmap = missing === undefined ? veth("netmap") : { missing };
   // A quarter of its ring: of the packets before, the last burst's slots are given back only by the next sync.
   const few = "path" in netmap ? Math.min(PACKETS, netmap.path.slots >> 2) : 0;
   group(NETMAP, udp, [{ name: "netmap", found: netmap }], few);
@@ -102,9 +101,9 @@ async function vethOpener(
   const { inNamespace } = await import("../tests/namespace.ts");
   return (kind, settleMs = SETTLE_MS) => {
     const testbed = opened.use(Testbed.create()), { left, right } = INTERFACE;
-    const receiver = kind === "udp" ? `udp:${GROUP}:${PORT}@${right}` : `${kind}:${right}`;
+    const receiver = kind === "udp" ? `udp:${GROUP}:${UDP_PORT}@${right}` : `${kind}:${right}`;
     // What is in netmap's hands sees no packet of a socket.
-    const sender = kind === "netmap" ? `netmap:${left}` : `udp:${GROUP}:${PORT}@${left}`;
+    const sender = kind === "netmap" ? `netmap:${left}` : `udp:${GROUP}:${UDP_PORT}@${left}`;
     return find(opened, settleMs, {
       receiver: () =>
         inNamespace(testbed, "right", () => openPort(receiver, RX, { wanted: WANTED })),
@@ -114,7 +113,7 @@ async function vethOpener(
 }
 
 function loopback(opened: DisposableStack): Found {
-  const name = `udp:127.0.0.1:${PORT}`;
+  const name = `udp:127.0.0.1:${UDP_PORT}`;
   return find(opened, SETTLE_MS, {
     receiver: () => openPort(name, RX),
     sender: () => openPort(name, TX),
@@ -146,18 +145,9 @@ function find(
 }
 
 function packet(): Uint8Array {
-  const packet = tickPacket({ port: PORT, address: GROUP_ADDRESS });
-  packet.set([...GROUP_MAC, ...MAC]);
+  const packet = tickPacket({ port: UDP_PORT, address: parseIPv4(GROUP) });
+  packet.set([...parseMac(groupMac(GROUP)), ...parseMac(SOURCE_MAC)]);
   return packet;
-}
-
-function isThere(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Closes and removes everything when the bench is interrupted, which then ends as if nobody had listened. */

@@ -22,10 +22,11 @@ import { RX, TX } from "../ffi/port.ts";
 import { PacketFilter } from "../filter/packet_filter.ts";
 import { compare, mayBench, NOT_ALLOWED, skip, type Way } from "./harness/compare.ts";
 import { bareRingMpps, unpin } from "./harness/core_distance.ts";
+import { UDP_PORT } from "./harness/market_data.ts";
 import { Partner } from "./harness/partner.ts";
 import type { SendOrders, SendReport } from "./partners/sender.ts";
 
-const PACKETS = 1_024_000, CAPACITY = 65536, PORT = 5001;
+const PACKETS = 1_024_000, CAPACITY = 65536;
 const WARM_UP_RUNS = 6; // until then V8 compiles the ports' syncs anew, some 30 ms a run
 const EMPTY_SYNCS = 64; // between looks at what the port has lost
 const LONGEST_MS = 60_000; // only so that nothing hangs for ever
@@ -125,7 +126,7 @@ type Receiver = ReturnType<typeof newReceiver>;
 /** The capture of this thread, over all runs. */
 function newReceiver(name: string) {
   const port = openPort(name, RX | TX), ticks = TickRing.create(CAPACITY);
-  const filter = new PacketFilter({ destinationPort: PORT });
+  const filter = new PacketFilter({ destinationPort: UDP_PORT });
   const capture = new PacketCapture({ port, filter, ticks, burst: 256 });
   const { counters } = capture.state;
   let isWarm = false, receivedBefore = 0, lostBefore = 0;

@@ -1,7 +1,13 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { layPacket, tickPacket } from "../bench/harness/packets.ts";
+import { FullPort } from "../bench/harness/full_port.ts";
 import { bisect } from "../bench/rx/find_limit.ts";
+import { FloodWatch } from "../bench/rx/flood_watch.ts";
 import type { Run } from "../bench/rx/rx_results.ts";
 import { judge } from "../bench/rx/verdict.ts";
+import { PacketCapture } from "../capture/packet_capture.ts";
+import { TickRing } from "../engine/tick_ring.ts";
+import { PacketFilter } from "../filter/packet_filter.ts";
 import { noTestbed } from "./testbed.ts";
 
 const CIRCUMSTANCES = { seconds: 1, paced: false, sameCore: false };
@@ -65,7 +71,7 @@ Deno.test("judge warns of a disturbed machine and of runs that disagree", () => 
   const { warnings } = judge(runs, CIRCUMSTANCES);
   assertEquals(warnings.length, 3);
   const text = warnings.join();
-  for (const word of ["differs by", "hypervisor took up to 5.0 %", "far apart in 1 of 3 runs"]) {
+  for (const word of ["differs by", "hypervisor took up to 5.00 %", "far apart in 1 of 3 runs"]) {
     assertStringIncludes(text, word);
   }
   assertEquals(judge([made({})], { ...CIRCUMSTANCES, sameCore: true }).serviceMeans, false);
@@ -103,6 +109,23 @@ Deno.test("bisect: a sender that cannot keep a rate up ends the search with what
 
 Deno.test("bisect: a port that loses at any rate has the limit 0", async () => {
   assertEquals((await bisect(trials(-1, 10).trial, 0.01)).mpps, 0);
+});
+
+Deno.test("FloodWatch: of a flood that ends early, the silence behind it does not count", () => {
+  const port = new FullPort({ slotCount: 64, bufferBytes: 256 }), ticks = TickRing.create(256);
+  for (let slot = 0; slot < 64; slot++) layPacket(port.rx[0], slot, tickPacket(5001, slot));
+  const filter = new PacketFilter({ destinationPort: 5001 });
+  const capture = new PacketCapture({ port, filter, ticks }), watch = new FloodWatch(capture, 1);
+  for (const end = performance.now() + 600; performance.now() < end;) {
+    capture.pump();
+    ticks.release(ticks.take(256));
+    assert(watch.goesOn());
+  }
+  const all = capture.state.read().received;
+  while (watch.goesOn());
+  const { seconds, received, cpuNs } = watch.window(); // from 0.2 s on
+  assert(seconds > 0 && seconds < 0.45 && received > 0 && received < all, `${seconds} s`);
+  assert(cpuNs < 0.45e9, `${cpuNs} ns of CPU time`);
 });
 
 const root = new URL("..", import.meta.url).pathname;
@@ -145,7 +168,7 @@ Deno.test("bench:rx compares switch and pipe, and its JSON adds up", async () =>
       assertEquals(run.sent, run.received + run.missing);
       assertEquals(run.missing, run.lost);
       assertEquals(run.delivered, run.received);
-      assert(run.emptySyncs <= run.syncs && run.samples.length > 2);
+      assert(run.emptySyncs <= run.syncs && run.samples.length > 0);
     }
     assert(mpps > 0.1 && us.p50 > 0 && us.p50 <= us.p99 && us.p99 <= us.p999 && us.p999 <= us.max);
     assert(serviceBuckets.length > 3);

@@ -17,12 +17,21 @@ export interface ChildOptions {
 
 const alive = new Set<Deno.ChildProcess>();
 
+/** A child failed; it has said why, so one line is enough. */
+export class ChildError extends Error {
+  override readonly name = "ChildError";
+  /** What runCommand looks at. */
+  readonly expected = true;
+}
+
 /** A program of ours in a process of its own. */
 export class Child {
   readonly #process: Deno.ChildProcess;
   readonly #reader: ReadableStreamDefaultReader<string>;
   readonly #timer: ReturnType<typeof setTimeout>;
   readonly #name: string;
+  #isLate = false;
+  /** What it has printed and nobody has been given. */
   #text = "";
 
   /** Starts `file` (from the top of the project) with `args`. */
@@ -43,7 +52,10 @@ export class Child {
       stderr: "inherit",
     }).spawn();
     alive.add(this.#process);
-    this.#timer = setTimeout(() => kill(this.#process), timeoutMs);
+    this.#timer = setTimeout(() => {
+      this.#isLate = true;
+      kill(this.#process);
+    }, timeoutMs);
     this.#reader = this.#process.stdout.pipeThrough(new TextDecoderStream()).getReader();
   }
 
@@ -54,14 +66,17 @@ export class Child {
     }
   }
 
-  /** Everything that it printed, when it has ended; rejects if it failed. `onLine` gets each line but the last at once. */
-  async output(onLine: (line: string) => void = () => {}): Promise<string> {
-    let shown = 0;
+  /**
+   * The last line that it printed, when it has ended; rejects if it failed. `onLine` gets each line before
+   * that as soon as another follows; no line is kept, for a soak prints for days.
+   */
+  async lastLine(onLine: (line: string) => void = () => {}): Promise<string> {
     for (let more = true; more;) {
       const end = this.#text.lastIndexOf("\n", this.#text.length - 2);
-      if (end > shown) {
-        onLine(this.#text.slice(shown, end));
-        shown = end + 1;
+      if (end >= 0) {
+        const lines = this.#text.slice(0, end);
+        this.#text = this.#text.slice(end + 1);
+        for (const line of lines.split("\n")) onLine(line);
       }
       more = await this.#more();
     }
@@ -69,13 +84,12 @@ export class Child {
     clearTimeout(this.#timer);
     alive.delete(this.#process);
     if (!success) throw await this.#failed();
-    return this.#text;
+    return this.#text.trimEnd();
   }
 
   /** The object on the last line that it printed. */
   async result<T>(): Promise<T> {
-    const lines = (await this.output()).trimEnd().split("\n");
-    return JSON.parse(lines.at(-1)!);
+    return JSON.parse(await this.lastLine());
   }
 
   /** Asks it to end. */
@@ -89,12 +103,12 @@ export class Child {
     return !done;
   }
 
-  async #failed(): Promise<Error> {
+  async #failed(): Promise<ChildError> {
     const { code, signal } = await this.#process.status;
     clearTimeout(this.#timer);
     alive.delete(this.#process);
-    const how = signal === null ? `exit code ${code}` : signal;
-    return new Error(`Cannot go on: "${this.#name}" failed: ${how}: see what it said above`);
+    const how = this.#isLate ? "it took too long" : signal ?? `exit code ${code}`;
+    return new ChildError(`Cannot go on: "${this.#name}" failed: ${how}: see what it said above`);
   }
 }
 

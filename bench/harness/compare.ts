@@ -3,18 +3,12 @@
  *
  * ```text
  *  compare({ group, baseline, ways }) ──┬─▶ Deno.bench         `deno bench`: Deno's own tables
- *                                       └─▶ runComparisons()   `deno task bench`: in turn, ratios, targets
+ *                                       └─▶ run_comparisons.ts `deno task bench`: in turn, ratios, targets
  * ```
  * Each way does the same work, prepares it untimed, and verifies it after every run: a way that did not do
- * its work ends the bench. In `deno task bench` the ways take turns (A B C A B C), so that a noisy neighbour
- * meets all of them, and what is judged is the median of the ratios, round by round.
+ * its work ends the bench.
  */
 import { build } from "../../ffi/build.ts";
-import { coreDistanceNs, NEAR_NS } from "./core_distance.ts";
-import { digits, median, range } from "./numbers.ts";
-
-const LEAST_ROUNDS = 7, MOST_ROUNDS = 50;
-const MOST_FAR_ROUNDS = 30, LEAST_NEAR_ROUNDS = 3;
 
 /** One way of doing the work. */
 export interface Way {
@@ -49,28 +43,8 @@ export interface Comparison {
   dispose?: () => void;
 }
 
-/** What was measured of a way. */
-export interface WayResult {
-  name: string;
-  /** ns a unit: median, and smallest and largest of the rounds. */
-  ns: number;
-  minNs: number;
-  maxNs: number;
-  /** Time as a ratio to the baseline's: the median over the rounds. */
-  ratio: number;
-  /** ns a unit more than the baseline: the median over the rounds; `null` where no target asks. */
-  moreNs: number | null;
-  /** What was wanted, and whether it was reached; `null` without a target, or where too few rounds could be judged. */
-  wanted: string | null;
-  met: boolean | null;
-}
-
-/** What was measured of a comparison; or why it was skipped. */
-export type ComparisonResult =
-  | { group: string; unit: string; rounds: number; farRounds: number; ways: WayResult[] }
-  | { group: string; skipped: string };
-
-const declared: (Comparison | { group: string; skipped: string })[] = [];
+/** What was declared; or why it was skipped. */
+export const declared: (Comparison | { group: string; skipped: string })[] = [];
 
 /** Whether this program may do what a bench needs; without, `deno bench` lists all benches as skipped. */
 export function mayBench(): boolean {
@@ -127,130 +101,4 @@ let isTask = false;
 /** For the runner of `deno task bench`: it prints what is skipped itself. */
 export function asTask(): void {
   isTask = true;
-}
-
-/** Runs what was declared, each for about `seconds`, prints each comparison, and gives the results. */
-export async function runComparisons(
-  seconds: number,
-  print: (line: string) => void,
-): Promise<ComparisonResult[]> {
-  using _after = { [Symbol.dispose]: disposeAll }; // also where a way fails
-  const results: ComparisonResult[] = [];
-  for (const comparison of declared) {
-    print(`\n${comparison.group}`);
-    if ("skipped" in comparison) {
-      print(`  skipped: ${comparison.skipped}`);
-      results.push(comparison);
-      continue;
-    }
-    const result = await measure(comparison, seconds);
-    report(result, print);
-    results.push(result);
-  }
-  return results;
-}
-
-function disposeAll(): void {
-  for (const comparison of declared) if (!("skipped" in comparison)) comparison.dispose?.();
-}
-
-/** Whether no target was missed. */
-export function allMet(results: ComparisonResult[]): boolean {
-  return results.every((r) => "skipped" in r || r.ways.every(({ met }) => met !== false));
-}
-
-type Measured = Exclude<ComparisonResult, { skipped: string }>;
-
-async function measure(comparison: Comparison, seconds: number): Promise<Measured> {
-  const { group, unit, count, ways, cores } = comparison;
-  await takeTurns(ways, count); // warms up
-  const near: number[][] = [], far: number[][] = [];
-  const end = performance.now() + seconds * 1000;
-  const enough = () =>
-    near.length >= MOST_ROUNDS || far.length >= MOST_FAR_ROUNDS ||
-    near.length >= LEAST_ROUNDS && performance.now() > end;
-  while (!enough()) {
-    const before = cores ? coreDistanceNs(...cores) : 0, times = await takeTurns(ways, count);
-    const apart = cores ? Math.max(before, coreDistanceNs(...cores)) : 0;
-    (apart > NEAR_NS ? far : near).push(times);
-  }
-  const judged = near.length >= LEAST_NEAR_ROUNDS;
-  const rounds = near.length > 0 ? near : far;
-  return {
-    group,
-    unit,
-    rounds: near.length,
-    farRounds: far.length,
-    ways: ways.map((way, i) =>
-      resultOf(way, rounds.map((r) => r[i]), rounds.map((r) => r[0]), judged)
-    ),
-  };
-}
-
-/** One run of each way; ns a unit. */
-async function takeTurns(ways: Way[], count: number): Promise<number[]> {
-  const times: number[] = [];
-  for (const way of ways) {
-    await way.prepare?.();
-    const start = performance.now(), done = way.run();
-    if (done !== undefined) await done;
-    times.push((performance.now() - start) * 1e6 / count);
-    await way.verify();
-  }
-  return times;
-}
-
-function resultOf(way: Way, times: number[], base: number[], judged: boolean): WayResult {
-  const { name, atMost, atLeastHz, atMostMoreNs } = way;
-  const ns = median(times), { min: minNs, max: maxNs } = range(times);
-  const ratio = median(times.map((time, i) => time / base[i]));
-  const moreNs = median(times.map((time, i) => time - base[i]));
-  const wanted = wantedOf(way);
-  const reached = (atMost === undefined || ratio <= atMost) &&
-    (atLeastHz === undefined || 1e9 / ns >= atLeastHz) &&
-    (atMostMoreNs === undefined || moreNs <= atMostMoreNs);
-  return {
-    name,
-    ns,
-    minNs,
-    maxNs,
-    ratio,
-    moreNs: atMostMoreNs === undefined ? null : moreNs,
-    wanted,
-    met: wanted === null || !judged ? null : reached,
-  };
-}
-
-function wantedOf({ atMost, atLeastHz, atMostMoreNs }: Way): string | null {
-  const wants: string[] = [];
-  if (atMost !== undefined) wants.push(`at most ${atMost} times`);
-  if (atLeastHz !== undefined) wants.push(`at least ${digits(atLeastHz / 1e6)} M/s`);
-  if (atMostMoreNs !== undefined) wants.push(`at most ${atMostMoreNs} ns more`);
-  return wants.length === 0 ? null : wants.join(", ");
-}
-
-function report({ unit, rounds, farRounds, ways }: Measured, print: (line: string) => void): void {
-  const width = Math.max(...ways.map(({ name }) => name.length));
-  const per = `ns a ${unit}`;
-  print(`  ${"".padEnd(width)}  ${per.padStart(16)}         (min … max)     M/s  of baseline`);
-  for (const { name, ns, minNs, maxNs, ratio, moreNs, wanted, met } of ways) {
-    const more = moreNs === null ? "" : `  ${digits(moreNs)} ns more`;
-    const verdict = wanted === null
-      ? ""
-      : `${more}  ${wanted} wanted: ${met === null ? "not judged" : met ? "met" : "MISSED"}`;
-    print(
-      `  ${name.padEnd(width)}  ${digits(ns).padStart(16)}  ` +
-        `${`(${digits(minNs)} … ${digits(maxNs)})`.padStart(18)}  ` +
-        `${digits(1e3 / ns).padStart(6)}  ${
-          ratio.toFixed(ratio < 0.1 ? 4 : 2).padStart(11)
-        }${verdict}`,
-    );
-  }
-  const judged = rounds === 0 ? "no round" : rounds === 1 ? "1 round" : `${rounds} rounds`;
-  if (farRounds > 0) {
-    print(
-      `  ${judged} with near cores; in ${farRounds} they were more than ${NEAR_NS} ns apart` +
-        `${rounds === 0 ? ": shown, not judged" : ": left out"}`,
-    );
-  } else print(`  ${judged}`);
 }

@@ -1,6 +1,5 @@
 /**
- * Purpose: what a result must name to be worth anything: the machine, its kernel, the versions, and what
- * the hypervisor took away meanwhile.
+ * Purpose: what a result must name to be worth anything: the machine, its kernel and the versions.
  */
 import { allowedCores, tscHz } from "../../ffi/host.ts";
 import { VERSION } from "../../ffi/version.ts";
@@ -60,12 +59,6 @@ export function machineLine(m: Machine): string {
     `Linux ${m.kernel}, Deno ${m.deno}, ${m.cc ?? "no C compiler"}`;
 }
 
-/** Milliseconds of each core that the hypervisor gave to others since the machine began; 0 where it does not say. */
-export function stolenMs(): Map<number, number> {
-  const lines = (read("/proc/stat") ?? "").matchAll(/^cpu(\d+) (.*)$/gm);
-  return new Map([...lines].map(([, core, ticks]) => [Number(core), stealOf(ticks) * 10]));
-}
-
 /** The driver of an interface, "veth" for a virtual pair; `inside` is what enters its namespace. */
 export function driverOf(name: string, inside: string[] = []): string | null {
   const link = [...inside, "readlink", `/sys/class/net/${name}/device/driver`];
@@ -77,11 +70,6 @@ export function driverOf(name: string, inside: string[] = []): string | null {
   } catch {
     return null;
   }
-}
-
-/** Fields of /proc/stat (proc_stat(5)): user nice system idle iowait irq softirq steal; in 1/100 s. */
-function stealOf(ticks: string): number {
-  return Number(ticks.split(" ")[7] ?? 0);
 }
 
 function commit(): string | null {

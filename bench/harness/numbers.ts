@@ -2,9 +2,11 @@
  * Purpose: what benches say of a list of measurements.
  */
 
-/** The middle one; of an even number the upper of the two. NaN of none. */
+/** The middle one; of an even number the mean of the two. NaN of none. */
 export function median(values: readonly number[]): number {
-  return values.length === 0 ? NaN : values.toSorted((a, b) => a - b)[values.length >> 1];
+  const sorted = values.toSorted((a, b) => a - b), middle = sorted.length >> 1;
+  if (sorted.length === 0) return NaN;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
 /** Smallest and largest; NaN of none. */
@@ -18,6 +20,11 @@ export function spread(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b), last = sorted.length - 1;
   const at = (q: number) => sorted[Math.round(last * q)];
   return (at(0.75) - at(0.25)) / median(values);
+}
+
+/** A share as text: "4.56 %". */
+export function percent(share: number): string {
+  return share === 0 ? "0 %" : `${digits(share * 100)} %`;
 }
 
 /** As text with three digits that count: 0.123, 4.56, 78.9, 1230. */

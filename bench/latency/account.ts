@@ -3,7 +3,7 @@
  * Figures of a measurement that does not add up are worth nothing: it fails.
  */
 import { ANSWERED, type Schedule } from "./generator.ts";
-import type { Plan } from "./plan.ts";
+import { type Plan, WITHOUT_KERNEL } from "./plan.ts";
 import { INSTRUMENTS } from "./stamp.ts";
 import type { ThreadCounts } from "./thread.ts";
 
@@ -55,9 +55,9 @@ export function account(plan: Plan, schedule: Schedule, threads: ThreadCounts[])
       lost === sent - accepted + dropped,
       `${accepted} accepted, ${dropped} dropped of ${sent}`,
     );
-    const said = capture.lost ?? 0, isSoft = plan.kind === "soft" || plan.kind === "pipe";
+    const said = capture.lost ?? 0, isExact = WITHOUT_KERNEL.includes(plan.kind);
     const missed = sent - accepted;
-    check(isSoft ? said === missed : said <= missed, `${missed} lost, the port says ${said}`);
+    check(isExact ? said === missed : said <= missed, `${missed} lost, the port says ${said}`);
   }
   check(trades || recorded === consumed, `${recorded} recorded of ${consumed}`);
   check(!trades || ordersLost >= 0, `${orders} orders sent, ${recorded} received`);

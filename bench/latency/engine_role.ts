@@ -37,8 +37,6 @@ export interface EngineCounts {
   /** Orders handed to the port; those that found its ring full. */
   orders: number;
   ordersUnsent: number;
-  /** Orders of the strategy that is timed along: they show that it worked. */
-  strategyOrders: number;
 }
 
 /** A TradingEngine, one turn at a time. */
@@ -79,7 +77,7 @@ export class EngineRole {
 
   /** What was counted. */
   finish(): EngineCounts {
-    const { consumed, untracked, orders } = this.#engine.stats();
+    const { consumed, untracked } = this.#engine.stats();
     const { gaps, expected, warm, warmOrders, ordersUnsent } = this.#strategy;
     return {
       consumed,
@@ -90,7 +88,6 @@ export class EngineRole {
       expected,
       orders: this.#orders?.sent ?? 0,
       ordersUnsent,
-      strategyOrders: orders,
     };
   }
 }

@@ -3,7 +3,7 @@
  * process of its own: what one does to V8's code and heap shall not reach the next.
  */
 import { allowedCores, currentCore } from "../../ffi/host.ts";
-import { runCommand, UsageError } from "../../ffi/usage.ts";
+import { onStopSignals, runCommand, UsageError } from "../../ffi/usage.ts";
 import { Child, killChildren } from "../harness/child.ts";
 import { describeMachine, machineLine } from "../harness/machine.ts";
 import { resultOf, writeResult } from "../harness/result.ts";
@@ -74,9 +74,7 @@ class Command {
 
   async run(args: string[]): Promise<number> {
     const { json } = this.#options;
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-      Deno.addSignalListener(signal, () => this.#interrupt());
-    }
+    onStopSignals(() => this.#interrupt());
     this.#print(machineLine(describeMachine()));
     this.#print(LEGEND);
     using site = await siteOf(this.#options);

@@ -6,8 +6,9 @@
  */
 import { TickRing } from "../../engine/tick_ring.ts";
 import { tscHz } from "../../ffi/host.ts";
+import { onStopSignals } from "../../ffi/usage.ts";
 import { coreDistanceNs } from "../harness/core_distance.ts";
-import { stolenMs } from "../harness/machine.ts";
+import { stolenFrom, waitedBy } from "../harness/taken.ts";
 import { type Account, account } from "./account.ts";
 import { Control } from "./control.ts";
 import { ANSWERED } from "./generator.ts";
@@ -15,10 +16,11 @@ import { LOOK_S } from "./hold_ups.ts";
 import { type Distribution, distributionsOf } from "./latency_histogram.ts";
 import type { Plan } from "./plan.ts";
 import { Records } from "./stamp.ts";
-import type { ThreadCounts, ThreadNews, ThreadOrders } from "./thread.ts";
+import type { ThreadCounts } from "./thread.ts";
+import { ThreadHandle } from "./thread_handle.ts";
 
 /** Traffic before what is measured: as much as V8 takes to compile the strategy, which no dry run warms. */
-export const WARM_UP_S = 2;
+const WARM_UP_S = 2;
 
 const LOOK_MS = 20;
 /** When nothing has come for so long, what is missing is lost. */
@@ -46,39 +48,8 @@ export interface Measured extends Account, Taken {
   late: Distribution;
   /** Share of the time in which a loop that does nothing was held up, before or after; all threads together. */
   heldUpShare: number;
-  /** ns from core to core, the larger of before and after; `null` with one thread or no C compiler. */
+  /** ns from a thread's core to the next one's, the largest of before and after; `null` with one thread or no C compiler. */
   distanceNs: number | null;
-}
-
-/** A thread, seen from here. */
-class ThreadHandle {
-  readonly opened = Promise.withResolvers<ThreadNews & { type: "opened" }>();
-  readonly ready = Promise.withResolvers<void>();
-  readonly finished = Promise.withResolvers<ThreadCounts>();
-  readonly #worker: Worker;
-
-  constructor(orders: ThreadOrders) {
-    const all = [this.opened, this.ready, this.finished];
-    for (const { promise } of all) promise.catch(() => {}); // each failure is seen by who waits
-    const fail = (error: Error) => all.forEach(({ reject }) => reject(error));
-    this.#worker = new Worker(import.meta.resolve("./thread.ts"), { type: "module" });
-    this.#worker.onmessage = ({ data }: MessageEvent<ThreadNews>) => {
-      if (data.type === "opened") this.opened.resolve(data);
-      else if (data.type === "ready") this.ready.resolve();
-      else if (data.type === "finished") this.finished.resolve(data.counts);
-      else fail(new Error(data.message, { cause: data.stack }));
-    };
-    this.#worker.onerror = (event) => {
-      event.preventDefault();
-      fail(new Error(`Cannot go on measuring: a thread died: ${event.message}`));
-    };
-    this.#worker.postMessage(orders);
-  }
-
-  warmUp(): Promise<void> {
-    this.#worker.postMessage("warm up");
-    return this.ready.promise;
-  }
 }
 
 async function measure(plan: Plan, control: Control): Promise<Measured> {
@@ -123,7 +94,7 @@ async function measure(plan: Plan, control: Control): Promise<Measured> {
     modes,
     ...distributionsOf(pairs, hz),
     ...taken,
-    heldUpShare: counts.reduce((sum, c) => sum + c.heldUpShare, 0),
+    heldUpShare: Math.min(1, counts.reduce((sum, c) => sum + c.heldUpShare, 0)),
     distanceNs: finiteOrNull(Math.max(before, distance(cores))),
   };
 }
@@ -162,24 +133,15 @@ async function settle(control: Control, records: Records): Promise<void> {
 }
 
 function taken(cores: number[], ids: number[]): Taken {
-  const stolen = stolenMs();
   return {
-    stolenMs: cores.reduce((sum, core) => sum + (stolen.get(core) ?? 0), 0),
-    waitedMs: ids.reduce((sum, id) => sum + waitedMs(id), 0),
+    stolenMs: stolenFrom(cores),
+    waitedMs: ids.reduce((sum, id) => sum + waitedBy(id), 0),
   };
 }
 
-/** How long a thread of ours has waited for a core (second field, ns: Documentation/scheduler/sched-stats.rst). */
-function waitedMs(id: number): number {
-  try {
-    return Number(Deno.readTextFileSync(`/proc/self/task/${id}/schedstat`).split(" ")[1]) / 1e6;
-  } catch {
-    return 0; // a kernel that does not say
-  }
-}
-
+/** Of those neighbours that are furthest apart; not finite with one thread. */
 function distance(cores: number[]): number {
-  return cores.length < 2 ? NaN : coreDistanceNs(cores[0], cores[1]);
+  return Math.max(...cores.slice(1).map((core, i) => coreDistanceNs(cores[i], core)));
 }
 
 function finiteOrNull(value: number): number | null {
@@ -193,12 +155,10 @@ function sleep(ms: number): Promise<void> {
 if (import.meta.main) {
   const control = new Control();
   let code = 0;
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    Deno.addSignalListener(signal, () => {
-      code = 130;
-      control.stop();
-    });
-  }
+  onStopSignals(() => {
+    code = 130;
+    control.stop();
+  });
   try {
     const measured = await measure(JSON.parse(Deno.args[0]), control);
     if (code === 0) console.log(JSON.stringify(measured));

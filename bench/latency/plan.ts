@@ -9,6 +9,8 @@
  */
 import type { Wait } from "../../capture/pump_loop.ts";
 import { UsageError } from "../../ffi/usage.ts";
+import { UDP_PORT } from "../harness/market_data.ts";
+import { noNetmap } from "../harness/netmap.ts";
 import { ORDERS, TICKS } from "./stamped_sender.ts";
 
 /** What can be measured. */
@@ -20,9 +22,11 @@ export type Measure = typeof MEASURES[number];
 export const KINDS = ["ring", "soft", "pipe", "udp", "packet", "xdp", "netmap"] as const;
 /** A kind of port. */
 export type Kind = typeof KINDS[number];
+/** Those that shared memory is enough for. */
+export const WITHOUT_KERNEL: readonly Kind[] = ["ring", "soft", "pipe"];
 
 /** The roles. */
-export const ROLES = ["generator", "capture", "engine"] as const;
+const ROLES = ["generator", "capture", "engine"] as const;
 /** A role. */
 export type RoleName = typeof ROLES[number];
 /** The roles of each thread. */
@@ -59,11 +63,11 @@ export interface Plan {
   seconds: number;
 }
 
-const TO = { ticksTo: 5001, ordersTo: 5002 };
+const TO = { ticksTo: UDP_PORT, ordersTo: UDP_PORT + 1 };
 
 /** Packets a second, unless told: well below what the kind can do on one core. */
 export function defaultRateHz(kind: Kind): number {
-  return ["ring", "soft", "pipe"].includes(kind) ? 100_000 : 20_000;
+  return WITHOUT_KERNEL.includes(kind) ? 100_000 : 20_000;
 }
 
 /** A layout as text: "generator,capture+engine". */
@@ -112,9 +116,8 @@ export function whyNot(
   noInterfaces: string,
 ): string | undefined {
   if (kind === "ring" && measure === "tick-to-trade") return "the tick ring alone has no wire";
-  if (kind === "netmap" && !exists("/dev/netmap")) {
-    return "no /dev/netmap: load the netmap module";
-  }
+  const why = kind === "netmap" ? noNetmap() : undefined;
+  if (why !== undefined) return why;
   const needsInterfaces = kind === "packet" || kind === "xdp" || kind === "netmap";
   return needsInterfaces && interfaces === undefined ? noInterfaces : undefined;
 }
@@ -138,7 +141,7 @@ export function portsOf(
     xdp: [`xdp:${at}`, together ? `xdp:${at}` : `packet:${at}`],
     packet: [`packet:${at}`, `packet:${at}`],
     netmap: [`netmap:${at}`, `netmap:${at}`],
-    udp: [`udp:${TICKS.address}:${TO.ticksTo}@${at}`, `udp:${ORDERS.address}:${TO.ordersTo}@${at}`],
+    udp: [`udp:${TICKS}:${TO.ticksTo}@${at}`, `udp:${ORDERS}:${TO.ordersTo}@${at}`],
   };
   const [capture, orders] = names[kind];
   return { send: ours, capture, orders, receive: ours, ...TO };
@@ -170,13 +173,4 @@ function loopbackPorts(id: number): Ports {
   const ticksTo = 20_000 + id % 5_000 * 2, ordersTo = ticksTo + 1; // below those that the kernel gives away
   const ticks = `udp:127.0.0.1:${ticksTo}`, orders = `udp:127.0.0.1:${ordersTo}`;
   return { send: ticks, capture: ticks, orders, receive: orders, ticksTo, ordersTo };
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -5,7 +5,7 @@
 import { openPort } from "../../ffi/open_port.ts";
 import { TX } from "../../ffi/port.ts";
 import type { LatencyOptions } from "./options.ts";
-import { type Interfaces, type Kind, KINDS } from "./plan.ts";
+import { type Interfaces, WITHOUT_KERNEL } from "./plan.ts";
 
 /** Where kernel ports are measured. */
 export interface Site extends Disposable {
@@ -16,8 +16,6 @@ export interface Site extends Disposable {
   inside: string[];
 }
 
-const NEEDED: readonly Kind[] = KINDS.filter((kind) => !["ring", "soft", "pipe"].includes(kind));
-
 /** Makes or finds it. */
 export async function siteOf(options: LatencyOptions): Promise<Site> {
   const { receive, send, testbed, kinds } = options;
@@ -27,7 +25,7 @@ export async function siteOf(options: LatencyOptions): Promise<Site> {
   if (!testbed && Deno.uid() !== 0) {
     return nowhere("no interfaces: run as root for a testbed, or name two with -i and -o");
   }
-  if (!NEEDED.some((kind) => kinds.includes(kind))) return nowhere("not asked for");
+  if (kinds.every((kind) => WITHOUT_KERNEL.includes(kind))) return nowhere("not asked for");
   // What tries whether namespaces can be made is not loaded where none is needed.
   const { ADDRESS, INTERFACE, noTestbed, Testbed } = await import("../../tests/testbed.ts");
   if (noTestbed !== undefined) return nowhere(noTestbed);

@@ -1,29 +1,23 @@
 /**
  * Purpose: puts stamped packets into a port's transmit ring: ticks, or the orders that answer them.
  */
+import { PAYLOAD_LENGTH } from "../../engine/tick.ts";
 import { parseIPv4 } from "../../ffi/ipv4_address.ts";
 import { advance, RING, type Ring, slotsReady } from "../../ffi/layout.ts";
 import { type Port, ticksBetween } from "../../ffi/port.ts";
 import { parseMac } from "../../sender/mac_address.ts";
 import { PacketTemplate } from "../../sender/packet_template.ts";
+import { GROUP, groupMac } from "../harness/market_data.ts";
 
 /** Ethernet's least, without the frame check sequence (IEEE 802.3, 4A.4.2). */
 const MIN_PACKET_BYTES = 60, PADDING_WORD = 14;
-const SOURCE_PORT = 5000, TTL = 64, PAYLOAD_BYTES = 14;
+const SOURCE_PORT = 5000, TTL = 64;
 const SOURCE_MAC = "02:00:00:00:00:01", SOURCE = "10.77.0.1";
 /** A port that did not take all is asked again so often: some 10 µs. */
 const RETRY_TICKS = 1 << 15;
 
-/** Where packets go: market data is multicast (RFC 1112, section 6.4), and a kernel answers to none. */
-export interface Destination {
-  address: string;
-  mac: string;
-}
-
-/** Where ticks go. */
-export const TICKS: Destination = { address: "239.1.1.1", mac: "01:00:5e:01:01:01" };
-/** Where orders go. */
-export const ORDERS: Destination = { address: "239.1.1.2", mac: "01:00:5e:01:01:02" };
+/** The multicast groups to which ticks and orders go. */
+export const TICKS: string = GROUP, ORDERS = "239.1.1.2";
 
 /** Packets of one kind into one port. */
 export class StampedSender {
@@ -35,18 +29,18 @@ export class StampedSender {
   #triedAt = 0;
 
   /** The caller closes the port. */
-  constructor(port: Port, { address, mac }: Destination, destinationPort: number) {
+  constructor(port: Port, group: string, destinationPort: number) {
     this.#port = port;
     this.#ring = port.tx[0];
     this.#template = new PacketTemplate({
       sourceMac: parseMac(SOURCE_MAC),
-      destinationMac: parseMac(mac),
+      destinationMac: parseMac(groupMac(group)),
       sourceAddress: parseIPv4(SOURCE),
-      destinationAddress: parseIPv4(address),
+      destinationAddress: parseIPv4(group),
       sourcePort: SOURCE_PORT,
       destinationPort,
       ttl: TTL,
-      payloadBytes: PAYLOAD_BYTES,
+      payloadBytes: PAYLOAD_LENGTH,
     });
   }
 

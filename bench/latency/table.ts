@@ -5,7 +5,7 @@ import { digits } from "../harness/numbers.ts";
 import { doubts } from "./judge.ts";
 import { CORRECTION, type Distribution } from "./latency_histogram.ts";
 import type { Measured } from "./measurement.ts";
-import { layoutText, type Measure, type Plan } from "./plan.ts";
+import type { Measure, Plan } from "./plan.ts";
 
 const TITLES: Record<Measure, string> = {
   "one-way": "One way: packet on the sender's ring → tick seen by the engine",
@@ -44,11 +44,6 @@ export function setupLine({ layout, cores, rateHz, seconds, ports }: Plan): stri
   const threads = layout.map((roles, i) => `${roles.join("+")} on core ${cores[i]}`).join(", ");
   const ways = ports === undefined ? "" : `; ${ports.send} → ${ports.capture}`;
   return `${threads}; ${rateHz.toLocaleString("en")} packets/s for ${seconds} s${ways}`;
-}
-
-/** A layout that all rows of a table share is named once. */
-export function setupKey(plan: Plan): string {
-  return layoutText(plan.layout) + plan.cores.join();
 }
 
 function cells(d: Distribution): string {

@@ -12,7 +12,7 @@ import { HYBRID_SPIN_S, type Wait } from "../../capture/pump_loop.ts";
 import type { CaptureCounts } from "../../capture/capture_state.ts";
 import { PAYLOAD_LENGTH } from "../../engine/tick.ts";
 import { TickRing } from "../../engine/tick_ring.ts";
-import { currentCore, pinToCore } from "../../ffi/host.ts";
+import { pinToCore } from "../../ffi/host.ts";
 import { loadLibrary } from "../../ffi/library.ts";
 import { openPort } from "../../ffi/open_port.ts";
 import { type Port, RX, TX, type Wanted } from "../../ffi/port.ts";
@@ -43,7 +43,6 @@ export interface ThreadOrders {
 
 /** What a thread has counted. */
 export interface ThreadCounts {
-  core: number;
   /** See hold_ups.ts; the larger of before and after. */
   heldUpShare: number;
   generator?: { sent: number };
@@ -90,9 +89,12 @@ class Thread {
     return Object.fromEntries([...this.#ports].map(([name, { mode }]) => [name, mode]));
   }
 
+  /** From now on every packet counts: no thread sends before all are ready. */
   warmUp(): void {
     this.#receiver?.warmUp();
     this.#capture?.warmUp();
+    this.#receiver?.begin();
+    this.#capture?.begin();
   }
 
   /** Everything from `go` to `stop`. */
@@ -106,8 +108,6 @@ class Thread {
     };
     control.hold();
     this.#lookForHoldUps();
-    this.#receiver?.begin();
-    this.#capture?.begin();
     generator?.begin();
     takeTurns(turns, ended, this.#sleeper(), this.#clock);
     this.#lookForHoldUps();
@@ -119,7 +119,6 @@ class Thread {
 
   finish(): ThreadCounts {
     const counts = {
-      core: currentCore(),
       heldUpShare: this.#heldUp,
       generator: this.#generator && { sent: this.#generator.sent },
       capture: this.#capture?.finish(),

@@ -2,7 +2,7 @@
  * Purpose: the figures of the README as Markdown, from the results of the benches. No figure is written by
  * hand: what is said in words here holds for any result.
  */
-import type { ComparisonResult, WayResult } from "../harness/compare.ts";
+import type { ComparisonResult, WayResult } from "../harness/run_comparisons.ts";
 import { type Machine, machineLine } from "../harness/machine.ts";
 import { digits, median } from "../harness/numbers.ts";
 import type { Result } from "../harness/result.ts";

@@ -2,10 +2,11 @@
  * Purpose: one flood through one kind of port: starts the receiver, then the sender, and checks that what
  * both say adds up.
  */
+import { Histogram } from "../../capture/histogram.ts";
 import type { SendStats } from "../../sender/packet_sender.ts";
 import { Child } from "../harness/child.ts";
 import { coreDistanceNs } from "../harness/core_distance.ts";
-import { stolenMs } from "../harness/machine.ts";
+import { stolenFrom } from "../harness/taken.ts";
 import type { Kind } from "./kinds.ts";
 import type { Received, ReceiveOrders } from "./receiver.ts";
 import type { RxOptions } from "./rx_options.ts";
@@ -29,8 +30,6 @@ export interface Flood {
   /** The service time histogram's memory of the run's middle, in TSC ticks. */
   service: number[];
   nsPerTick: number;
-  /** Packets that the sender could not send in time, because of the rate asked. */
-  slipped: number;
 }
 
 /**
@@ -40,7 +39,7 @@ export interface Flood {
  */
 export async function flood(kind: Kind, options: FloodOptions): Promise<Flood> {
   const { seconds, core, sendCore } = options;
-  const apartBefore = coreDistanceNs(core, sendCore), stolenBefore = stolenMs();
+  const apartBefore = coreDistanceNs(core, sendCore), stolenBefore = stolenFrom([core, sendCore]);
   const file = options.write
     ? Deno.makeTempFileSync({ prefix: "uspf-rx-", suffix: ".pcapng" })
     : "";
@@ -59,13 +58,15 @@ export async function flood(kind: Kind, options: FloodOptions): Promise<Flood> {
       permissions: "send",
       timeoutMs,
     });
-    const sent = await sender.result<SendStats>(), got = await receiver.result<Received>();
+    // Together: where the receiver fails, nobody waits for the sender's end.
+    const [sent, got] = await Promise.all([
+      sender.result<SendStats>(),
+      receiver.result<Received>(),
+    ]);
     check(kind, sent, got);
-    const after = stolenMs(),
-      stolen = (c: number) => (after.get(c) ?? 0) - (stolenBefore.get(c) ?? 0);
     const run = {
       ...runOf(sent, got),
-      stolenMs: stolen(core) + (core === sendCore ? 0 : stolen(sendCore)),
+      stolenMs: stolenFrom([core, sendCore]) - stolenBefore,
       coresApartNs: Math.max(apartBefore, coreDistanceNs(core, sendCore)),
     };
     return {
@@ -73,7 +74,6 @@ export async function flood(kind: Kind, options: FloodOptions): Promise<Flood> {
       run,
       service: got.window.service,
       nsPerTick: got.nsPerTick,
-      slipped: sent.slipped,
     };
   } finally {
     if (file !== "") Deno.removeSync(file);
@@ -103,7 +103,7 @@ function runOf(
   { total, window: w, ringSlots, nsPerTick, samples }: Received,
 ): Omit<Run, "stolenMs" | "coresApartNs"> {
   const windowNs = w.seconds * 1e9;
-  const busyNs = w.service[SUM] * nsPerTick;
+  const busyNs = new Histogram(Float64Array.from(w.service)).distribution(nsPerTick).mean;
   return {
     sent,
     sentMpps: pps / 1e6,
@@ -122,14 +122,12 @@ function runOf(
     burstMax: w.burstMax,
     syncs: w.syncs,
     emptySyncs: w.emptySyncs,
-    idleShare: Math.max(0, 1 - busyNs / windowNs),
+    idleShare: Math.max(0, 1 - busyNs * w.received / windowNs),
     cpuNs: ratio(w.cpuNs, w.received),
-    busyNs: ratio(busyNs, w.received),
+    busyNs,
     switches: w.switches,
   };
 }
-
-const SUM = 1; // of a histogram's memory: see capture/histogram.ts
 
 function ratio(a: number, b: number): number {
   return b === 0 ? 0 : a / b;

@@ -2,8 +2,9 @@
  * Purpose: which kinds of ports the experiment can have here, with their names at both ends; the others with
  * the reason why not.
  */
-import { noTestbed, type Testbed } from "../../tests/testbed.ts";
-import { INTERFACE } from "../../tests/testbed.ts";
+import { groupMac, UDP_PORT } from "../harness/market_data.ts";
+import { noNetmap } from "../harness/netmap.ts";
+import type { Network, Site } from "./network.ts";
 import type { RxOptions } from "./rx_options.ts";
 
 /** Kinds of ports, the baseline first. */
@@ -31,51 +32,28 @@ export interface Kind {
   sendInside: string[];
 }
 
-/** Where the packets of kernel ports go. */
-export interface Network {
-  receive: string;
-  send: string;
-  receiveInside: string[];
-  sendInside: string[];
-}
-
 /** Kinds that were asked for and are there, and those that are not, with the reason. */
 export interface Kinds {
   there: Kind[];
   skipped: { kind: string; why: string }[];
 }
 
-/** The interfaces that the experiment runs on; `undefined` where there are none. */
-export function networkOf(options: RxOptions, testbed?: Testbed): Network | undefined {
-  if (testbed !== undefined) {
-    return {
-      receive: INTERFACE.right,
-      send: INTERFACE.left,
-      receiveInside: testbed.inside("right", []),
-      sendInside: testbed.inside("left", []),
-    };
-  }
-  const { receive, send } = options;
-  if (receive === undefined || send === undefined) return undefined;
-  return { receive, send, receiveInside: [], sendInside: [] };
-}
-
 /** Looks which of the wanted kinds are there. */
-export function kindsHere(options: RxOptions, network: Network | undefined): Kinds {
+export function kindsHere(options: RxOptions, site: Site): Kinds {
   const kinds: Kinds = { there: [], skipped: [] };
   for (const name of options.kinds ?? KIND_NAMES) {
-    const why = whyNot(name, network);
-    if (why === undefined) kinds.there.push(kindOf(name, options, network));
+    const why = whyNot(name, site);
+    if (why === undefined) kinds.there.push(kindOf(name, options, site.network));
     else kinds.skipped.push({ kind: name, why });
   }
   return kinds;
 }
 
-function whyNot(name: KindName, network: Network | undefined): string | undefined {
-  const needsNetmap = name === "netmap" || name === "vale";
-  if (needsNetmap && !exists("/dev/netmap")) return "no /dev/netmap: load the netmap module";
+function whyNot(name: KindName, { network, why }: Site): string | undefined {
+  const missing = name === "netmap" || name === "vale" ? noNetmap() : undefined;
+  if (missing !== undefined) return missing;
   if (LOCAL.includes(name) || name === "udp" || network !== undefined) return undefined;
-  return `no interface (${noTestbed ?? "none named"}): name two with -i and -o, or run as root`;
+  return `no interface (${why}): name two with -i and -o, or run as root`;
 }
 
 function kindOf(name: KindName, options: RxOptions, network: Network | undefined): Kind {
@@ -89,11 +67,12 @@ function kindOf(name: KindName, options: RxOptions, network: Network | undefined
   if (name === "pipe") return { name, receive: `soft:${ours}{1`, send: `soft:${ours}}1`, ...local };
   if (network === undefined) {
     // Without an interface of our own there is loopback, where the kernel does the same for a socket.
-    return { name, receive: "udp:127.0.0.1:5001", send: "udp:127.0.0.1:5001", ...local };
+    const loopback = `udp:127.0.0.1:${UDP_PORT}`;
+    return { name, receive: loopback, send: loopback, ...local };
   }
   const { receive, send, receiveInside, sendInside } = network, { source, destination } = options;
   const to = ["-S", source, "-D", destination, "-d", groupMac(destination)];
-  const udp = `udp:${destination}:5001@${receive}`;
+  const udp = `udp:${destination}:${UDP_PORT}@${receive}`;
   return {
     name,
     receive: name === "udp" ? udp : `${name}:${receive}`,
@@ -103,21 +82,4 @@ function kindOf(name: KindName, options: RxOptions, network: Network | undefined
     receiveInside,
     sendInside,
   };
-}
-
-/** The Ethernet address of a multicast group (RFC 1112, section 6.4); to any other address, all take it. */
-function groupMac(address: string): string {
-  const bytes = address.split(".").map(Number);
-  if (bytes[0] < 224 || bytes[0] > 239) return "ff:ff:ff:ff:ff:ff";
-  const last = [bytes[1] & 0x7f, bytes[2], bytes[3]];
-  return ["01", "00", "5e", ...last.map((byte) => byte.toString(16).padStart(2, "0"))].join(":");
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }

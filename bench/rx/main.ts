@@ -1,20 +1,20 @@
 /**
  * Purpose: `deno task bench:rx`: parse, make the network, run the experiment or the search, report.
  */
-import { noTestbed, Testbed } from "../../tests/testbed.ts";
-import { runCommand, UsageError } from "../../ffi/usage.ts";
+import { onStopSignals, runCommand, UsageError } from "../../ffi/usage.ts";
 import { killChildren } from "../harness/child.ts";
 import { describeMachine, driverOf, machineLine } from "../harness/machine.ts";
 import { resultOf, writeResult } from "../harness/result.ts";
 import { runExperiment, type Subject, subjectsOf } from "./experiment.ts";
 import { findLimit, type Limit, limitTable, trialLine } from "./find_limit.ts";
-import { kindsHere, LOCAL, type Network, networkOf } from "./kinds.ts";
+import { kindsHere } from "./kinds.ts";
+import { type Network, type Site, siteOf } from "./network.ts";
 import { parseRxOptions, RX_HELP, type RxOptions } from "./rx_options.ts";
 import type { RxResults } from "./rx_results.ts";
 import { drawRx } from "./svg.ts";
 import { runLine, rxTables } from "./tables.ts";
 
-const PACKET_BYTES = 60;
+const PACKET_BYTES = 60, INTERRUPTED = 130;
 
 async function main(): Promise<number> {
   const options = parseRxOptions(Deno.args);
@@ -22,76 +22,70 @@ async function main(): Promise<number> {
     console.log(RX_HELP);
     return 0;
   }
-  const testbed = makeTestbed(options);
+  let site: Site | undefined;
   const cleanUp = () => {
     killChildren();
-    testbed?.[Symbol.dispose]();
+    site?.[Symbol.dispose]();
   };
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    Deno.addSignalListener(signal, () => {
-      cleanUp();
-      Deno.exit(130);
-    });
-  }
+  onStopSignals(() => {
+    cleanUp();
+    Deno.exit(INTERRUPTED);
+  });
   try {
-    await run(options, networkOf(options, testbed));
+    site = await siteOf(options);
+    await run(options, site);
   } finally {
     cleanUp();
   }
   return 0;
 }
 
-function makeTestbed({ testbed, receive, kinds }: RxOptions): Testbed | undefined {
-  const useful = kinds === undefined || kinds.some((kind) => !LOCAL.includes(kind));
-  if (receive !== undefined || !testbed && (noTestbed !== undefined || !useful)) return undefined;
-  if (noTestbed === undefined) return Testbed.create();
-  throw new UsageError(`Cannot make a test network: ${noTestbed}: run as root, or name -i and -o`);
-}
-
-async function run(options: RxOptions, network: Network | undefined): Promise<void> {
+async function run(options: RxOptions, site: Site): Promise<void> {
   const print = options.quiet ? () => {} : (line: string) => console.log(line);
-  const { there, skipped } = kindsHere(options, network);
-  const first = skipped[0];
+  const { there, skipped } = kindsHere(options, site), [first] = skipped;
   if (there.length === 0) throw new UsageError(`Cannot bench "${first.kind}": ${first.why}`);
-  const subjects = subjectsOf(there, options.write);
+  const subjects = subjectsOf(there, options.write), { network } = site;
   print(machineLine(describeMachine()));
   print(introduction(options, network, subjects));
-  const command = ["bench:rx", ...Deno.args].join(" ");
-  if (options.findLimit) {
-    const limits: Limit[] = [];
-    for (const subject of subjects) {
-      limits.push(await findLimit(subject, options, (label, t) => print(trialLine(label, t))));
-    }
-    print(
-      `\nHighest rate without a loss, in trials of ${options.seconds} s\n${limitTable(limits)}`,
-    );
-    for (const { kind, why } of skipped) print(`  ${kind}: skipped: ${why}`);
-    const { seconds, resolution, retries } = options;
-    const results = { ...placeOf(options, network), seconds, resolution, retries, limits, skipped };
-    if (options.json !== undefined) {
-      writeResult(options.json, resultOf("limit", command, results));
-    }
-    return;
+  const work = options.findLimit ? search : experiment;
+  await work({ options, subjects, skipped, place: placeOf(options, network), print });
+}
+
+/** What there is to do. */
+interface Work {
+  options: RxOptions;
+  subjects: Subject[];
+  skipped: RxResults["skipped"];
+  place: ReturnType<typeof placeOf>;
+  print: (line: string) => void;
+}
+
+async function search({ options, subjects, skipped, place, print }: Work): Promise<void> {
+  const { seconds, resolution, retries, json } = options, limits: Limit[] = [];
+  for (const subject of subjects) {
+    limits.push(await findLimit(subject, options, (label, t) => print(trialLine(label, t))));
   }
+  print(`\nHighest rate without a loss, in trials of ${seconds} s\n${limitTable(limits)}`);
+  for (const { kind, why } of skipped) print(`  ${kind}: skipped: ${why}`);
+  const results = { ...place, seconds, resolution, retries, limits, skipped };
+  if (json !== undefined) writeResult(json, resultOf("limit", command(), results));
+}
+
+async function experiment({ options, subjects, skipped, place, print }: Work): Promise<void> {
   const kinds = await runExperiment(subjects, options, (round, { label }, run) => {
     print(runLine(round, label, run));
   });
-  const { seconds, repeats, burst, wait, paceUs } = options;
-  const results: RxResults = {
-    ...placeOf(options, network),
-    seconds,
-    repeats,
-    burst,
-    packetBytes: PACKET_BYTES,
-    wait,
-    paceUs,
-    kinds,
-    skipped,
-  };
+  const { seconds, repeats, burst, wait, paceUs, json, svg } = options;
+  const circumstances = { seconds, repeats, burst, packetBytes: PACKET_BYTES, wait, paceUs };
+  const results: RxResults = { ...place, ...circumstances, kinds, skipped };
   print(`\n${rxTables(results)}`);
-  const result = resultOf("rx", command, results);
-  if (options.json !== undefined) writeResult(options.json, result);
-  if (options.svg !== undefined) Deno.writeTextFileSync(options.svg, drawRx(result));
+  const result = resultOf("rx", command(), results);
+  if (json !== undefined) writeResult(json, result);
+  if (svg !== undefined) Deno.writeTextFileSync(svg, drawRx(result));
+}
+
+function command(): string {
+  return ["bench:rx", ...Deno.args].join(" ");
 }
 
 function placeOf({ core, sendCore }: RxOptions, network: Network | undefined) {

@@ -1,30 +1,23 @@
 /**
- * Purpose: the receiver of one flood, a process of its own: port, hot loop, tick ring; and what it saw in the
- * middle of the flood.
- *
- * ```text
- *  first packet        from                              to            silence
- *  ├───── edge ────────┼──────────── window ─────────────┼──── edge ───┼─ 500 ms ─▶ end
- *                      rates, service time, occupancy, CPU time
- *  ├────────────── sent, received, lost: all of it ────────────────────┤
- * ```
- * The tick ring is emptied by the same thread: an engine's share is no part of this experiment.
+ * Purpose: the receiver of one flood, a process of its own: port, hot loop, tick ring.
+ * The ring is emptied by the same thread: an engine's share is no part of this experiment.
  */
-import { type CaptureCounts, CaptureState, COUNTER } from "../../capture/capture_state.ts";
+import { type CaptureCounts, CaptureState } from "../../capture/capture_state.ts";
 import { CaptureWriter } from "../../capture/capture_writer.ts";
 import { PacketCapture } from "../../capture/packet_capture.ts";
 import { PacketLog } from "../../capture/packet_log.ts";
-import type { Wait } from "../../capture/pump_loop.ts";
+import { HYBRID_SPIN_S, SLEEP_US, type Wait } from "../../capture/pump_loop.ts";
 import { TickRing } from "../../engine/tick_ring.ts";
-import { contextSwitches, nowNs, pinToCore, threadCpuNs, tscHz } from "../../ffi/host.ts";
+import { nowNs, pinToCore, tscHz } from "../../ffi/host.ts";
 import { openPort } from "../../ffi/open_port.ts";
 import { type Port, RX, ticksBetween, TX } from "../../ffi/port.ts";
+import { runCommand } from "../../ffi/usage.ts";
 import { PacketFilter } from "../../filter/packet_filter.ts";
+import { WANTED } from "../harness/market_data.ts";
+import { FloodWatch, type FloodWindow } from "./flood_watch.ts";
 
-const CAPACITY = 65536, QUIET_MS = 500, GIVE_UP_MS = 60_000, SAMPLE_MS = 50;
-const LOOK_EVERY = 64; // pumps between two looks at the clock
-const HYBRID_SPIN_S = 100e-6, SLEEP_US = 10_000;
-const EDGE_SHARE = 0.2;
+const CAPACITY = 65536;
+const LOOK_EVERY = 64, HOUSEKEEP_EVERY = 65536; // pumps, powers of two
 
 /** What it is told, as JSON in its first argument. */
 export interface ReceiveOrders {
@@ -42,46 +35,21 @@ export interface ReceiveOrders {
 /** What it reports, as JSON on its last line. */
 export interface Received {
   mode: string;
-  source: string;
   /** All of the flood. */
   total: Pick<CaptureCounts, "received" | "accepted" | "delivered" | "dropped" | "lost">;
   consumed: number;
   written: number | null;
-  /** The middle of the flood. */
-  window: {
-    seconds: number;
-    received: number;
-    syncs: number;
-    emptySyncs: number;
-    bursts: number;
-    burstMax: number;
-    occupancySum: number;
-    occupancyMax: number;
-    cpuNs: number;
-    switches: number;
-    /** The service time histogram's memory, in TSC ticks. */
-    service: number[];
-  };
+  window: FloodWindow;
   ringSlots: number;
   nsPerTick: number;
   samples: [ms: number, mpps: number][];
 }
 
-/** What was counted at a moment. */
-interface Snapshot {
-  ms: number;
-  counters: Float64Array;
-  service: Float64Array;
-  cpuNs: number;
-  switches: number;
-}
-
 async function receive(orders: ReceiveOrders): Promise<Received> {
-  const wanted = { destinationPort: 5001, payloadBytes: 14 };
   const directions = orders.port.startsWith("soft:") ? RX | TX : RX; // a pipe needs both
-  const port = openPort(orders.port, directions, { wanted });
+  const port = openPort(orders.port, directions, { wanted: WANTED });
   const ticks = TickRing.create(CAPACITY), log = orders.file ? PacketLog.create() : undefined;
-  const filter = new PacketFilter(wanted), state = new CaptureState();
+  const filter = new PacketFilter(WANTED), state = new CaptureState();
   const capture = new PacketCapture({ port, filter, ticks, burst: orders.burst, log, state });
   const writer = log && await CaptureWriter.start({
     file: orders.file!,
@@ -90,72 +58,44 @@ async function receive(orders: ReceiveOrders): Promise<Received> {
     onFailed: (message) => console.error(message),
   });
   pinToCore(orders.core); // now: a thread begins where its maker is
-  const nsPerTick = 1e9 / tscHz();
+  tscHz(); // the first call takes 20 ms
   capture.warmUp();
   console.log("ready");
-  const seen = pumpThrough(orders, capture, ticks);
+  const watch = new FloodWatch(capture, orders.seconds);
+  const consumed = pumpThrough(orders, capture, watch);
   capture.housekeep();
   log?.close();
   await writer?.stop();
-  const { mode, source } = port;
+  const { mode } = port;
   const { received, accepted, delivered, dropped, lost } = state.read();
   port.close();
   return {
     mode,
-    source,
     total: { received, accepted, delivered, dropped, lost },
-    consumed: seen.consumed,
+    consumed,
     written: writer?.stats().packets ?? null,
-    window: windowOf(seen.from, seen.to),
-    ringSlots: seen.ringSlots,
-    nsPerTick,
-    samples: seen.samples,
+    window: watch.window(),
+    ringSlots: watch.ringSlots,
+    nsPerTick: 1e9 / tscHz(),
+    samples: watch.samples,
   };
 }
 
-/** Pumps from the first packet to the silence after the last one. */
-function pumpThrough(orders: ReceiveOrders, capture: PacketCapture, ticks: TickRing) {
-  const { port, state } = capture, { counters } = state, { seconds } = orders;
-  const waiting = waiter(orders, port, capture);
-  const samples: [number, number][] = [];
-  const started = performance.now();
-  let ringSlots = 0; // a switch has a ring for each sender, while it is there
-  let consumed = 0, began = 0, last = 0, seen = 0, sampleAt = 0, sampled = 0;
-  let from: Snapshot | undefined, to: Snapshot | undefined, before = started;
+/** Pumps from before the first packet to the silence after the last one; returns the ticks consumed. */
+function pumpThrough(orders: ReceiveOrders, capture: PacketCapture, watch: FloodWatch): number {
+  const { port, ticks } = capture, waiting = waiter(orders, port, capture);
+  let consumed = 0;
   capture.begin();
-  for (let i = 1;; i++) {
+  for (let i = 1;; i = i + 1 & HOUSEKEEP_EVERY - 1) {
     const received = capture.pump(), ready = ticks.take(CAPACITY);
     ticks.release(ready);
     consumed += ready;
     if (waiting !== undefined) waiting(received);
-    // While nothing comes yet, or no longer, each turn looks; then the first packet's time is exact.
-    if (i % LOOK_EVERY !== 0 && began !== 0) continue;
-    const now = performance.now(), total = counters[COUNTER.received];
-    if ((i & 0xffff) === 0) capture.housekeep();
-    if (total !== seen) {
-      if (began === 0) [began, sampleAt] = [before, before];
-      seen = total;
-      last = now;
-      const ms = now - began;
-      if (from === undefined && ms >= EDGE_SHARE * seconds * 1000) {
-        from = snapshot(state, now);
-        ringSlots = port.rx.reduce((sum, { slotCount }) => sum + slotCount, 0);
-      }
-      if (to === undefined && ms >= (1 - EDGE_SHARE) * seconds * 1000) {
-        to = snapshot(state, now);
-      }
-      if (now - sampleAt >= SAMPLE_MS) {
-        samples.push([ms, (total - sampled) / (now - sampleAt) / 1000]);
-        [sampleAt, sampled] = [now, total];
-      }
-    }
-    before = now;
-    if (began !== 0 && now - last > QUIET_MS || now - started > GIVE_UP_MS + seconds * 1000) break;
+    // While nothing comes yet, each turn looks; then the first packet's time is exact.
+    if ((i & LOOK_EVERY - 1) !== 0 && watch.hasBegun) continue;
+    if (!watch.goesOn()) return consumed;
+    if (i === 0) capture.housekeep();
   }
-  if (from === undefined) {
-    throw new Error("Cannot measure: the flood ended at once: see what the sender said");
-  }
-  return { consumed, samples, ringSlots, from, to: to ?? snapshot(state, last) };
 }
 
 /** What is done after each pump; nothing where the receiver spins. */
@@ -185,36 +125,7 @@ function waiter(
   };
 }
 
-/** Largest values, and the service times, begin anew with each. */
-function snapshot({ counters, service }: CaptureState, ms: number): Snapshot {
-  const taken = {
-    ms,
-    counters: counters.slice(),
-    service: service.memory.slice(),
-    cpuNs: threadCpuNs(),
-    switches: contextSwitches(),
-  };
-  counters[COUNTER.burstMax] = counters[COUNTER.occupancyMax] = 0;
-  service.memory.fill(0);
-  return taken;
-}
-
-function windowOf(from: Snapshot, to: Snapshot): Received["window"] {
-  const grown = (name: keyof typeof COUNTER) =>
-    to.counters[COUNTER[name]] - from.counters[COUNTER[name]];
-  return {
-    seconds: (to.ms - from.ms) / 1000,
-    received: grown("received"),
-    syncs: grown("syncs"),
-    emptySyncs: grown("emptySyncs"),
-    bursts: grown("bursts"),
-    burstMax: to.counters[COUNTER.burstMax],
-    occupancySum: grown("occupancySum"),
-    occupancyMax: to.counters[COUNTER.occupancyMax],
-    cpuNs: to.cpuNs - from.cpuNs,
-    switches: to.switches - from.switches,
-    service: Array.from(to.service),
-  };
-}
-
-if (import.meta.main) console.log(JSON.stringify(await receive(JSON.parse(Deno.args[0]))));
+await runCommand(async () => {
+  console.log(JSON.stringify(await receive(JSON.parse(Deno.args[0]))));
+  return 0;
+});

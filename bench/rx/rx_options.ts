@@ -5,6 +5,7 @@ import { type Wait, WAITS } from "../../capture/pump_loop.ts";
 import { allowedCores } from "../../ffi/host.ts";
 import { CommandLine, typed } from "../../ffi/command_line.ts";
 import { choiceOption, numberOption, UsageError } from "../../ffi/usage.ts";
+import { GROUP } from "../harness/market_data.ts";
 import { KIND_NAMES, type KindName, SENDER_KINDS, type SenderKind } from "./kinds.ts";
 
 /** What `--help` prints. */
@@ -29,7 +30,7 @@ Usage: deno task bench:rx [--testbed | -i RECEIVE -o SEND] [options]
                        netmap for netmap, xdp for the others
   -r RATE              packets a second, 0: as fast as it goes (0)
   -S ADDRESS           source address of the packets         (10.77.0.1)
-  -D ADDRESS           destination address, a multicast group (239.1.1.1)
+  -D ADDRESS           destination address, a multicast group (${GROUP})
   --core N, --send-core N   the receiver's core, the sender's (the first, the last)
   --find-limit         search each kind's highest rate without loss instead, as RFC 2544 does
   --resolution SHARE   of the limit, to which it is known    (0.02)
@@ -75,7 +76,7 @@ const DEFAULTS = {
   pace: "0",
   r: "0",
   S: "10.77.0.1",
-  D: "239.1.1.1",
+  D: GROUP,
   resolution: "0.02",
   retries: "2",
 };

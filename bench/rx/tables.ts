@@ -1,7 +1,7 @@
 /**
  * Purpose: the experiment's results as text: the two tables, what stands behind them, and the verdicts.
  */
-import { digits, median } from "../harness/numbers.ts";
+import { digits, median, percent } from "../harness/numbers.ts";
 import type { KindResults, Run, RxResults } from "./rx_results.ts";
 import { meaning } from "./verdict.ts";
 
@@ -86,8 +86,4 @@ function table(kinds: KindResults[], columns: Columns): string {
   const line = (head: string, cells: string[]) =>
     `  ${head.padEnd(first)}  ${cells.map((cell, i) => cell.padStart(widths[i])).join("  ")}`;
   return [line("", names), ...kinds.map(({ kind }, i) => line(kind, rows[i])), ""].join("\n");
-}
-
-function percent(share: number): string {
-  return share === 0 ? "0 %" : `${digits(share * 100)} %`;
 }

@@ -10,14 +10,14 @@
  * | often         | yes     |                    | unclear: it lost packets though it had time    |
  * | hardly        | no      | seldom             | unclear: both are near their limit             |
  */
-import { median, spread } from "../harness/numbers.ts";
+import { NEAR_NS } from "../harness/core_distance.ts";
+import { median, percent, spread } from "../harness/numbers.ts";
 import type { Run } from "./rx_results.ts";
 
 /** Shares from which on something is said to happen: idle time, packets lost, bursts that found the ring full. */
 const IDLE = 0.2, LOST = 1e-4, FULL = 0.1;
 /** Shares from which on a figure is doubtful. */
 const SPREAD = 0.1, STOLEN = 0.01;
-const NEAR_NS = 120;
 
 /** What a kind's figures are worth. */
 export interface Verdict {
@@ -121,11 +121,4 @@ function warningsOf(runs: Run[], { seconds, sameCore }: Circumstances): string[]
     uncounted > 0 && `${uncounted} packets of a run were lost before the port could count them`,
   ];
   return warnings.filter((warning) => warning !== false);
-}
-
-function percent(share: number): string {
-  const value = share * 100;
-  return `${
-    value === 0 ? "0" : value < 0.1 ? value.toFixed(3) : value.toFixed(value < 10 ? 1 : 0)
-  } %`;
 }

@@ -8,7 +8,7 @@
  */
 import { type CaptureCounts, type CaptureState, COUNTER } from "../../capture/capture_state.ts";
 import { tscHz } from "../../ffi/host.ts";
-import { stolenFrom, waitedFor } from "./taken.ts";
+import { stolenFrom, waitedOn } from "../harness/taken.ts";
 import type { Seen } from "./v8_trace.ts";
 
 /** What the receiver measures in an interval. */
@@ -73,7 +73,7 @@ export class IntervalMeter {
     this.#service = state.service.memory.slice();
     this.#counters = state.counters.slice();
     this.#stolen = stolenFrom(cores);
-    this.#waited = waitedFor(cores);
+    this.#waited = waitedOn(cores);
     this.#start = this.#from = performance.now();
   }
 
@@ -82,7 +82,7 @@ export class IntervalMeter {
     const now = performance.now(), counters = this.state.counters.slice();
     const since = (counter: number) => counters[counter] - this.#counters[counter];
     const service = this.state.service.since(this.#service).distribution(1e9 / tscHz());
-    const stolen = stolenFrom(this.cores), waited = waitedFor(this.cores);
+    const stolen = stolenFrom(this.cores), waited = waitedOn(this.cores);
     const { mean, p50, p99, p999 } = service, received = since(COUNTER.received);
     const seconds = (now - this.#from) / 1e3;
     const measured = {

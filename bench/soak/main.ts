@@ -17,7 +17,7 @@
  * Run: deno task soak --minutes 10
  */
 import { allowedCores } from "../../ffi/host.ts";
-import { runCommand } from "../../ffi/usage.ts";
+import { onStopSignals, runCommand } from "../../ffi/usage.ts";
 import { Child, killChildren } from "../harness/child.ts";
 import { describeMachine, machineLine } from "../harness/machine.ts";
 import { resultOf, writeResult } from "../harness/result.ts";
@@ -103,7 +103,7 @@ async function soak(
   const { minutes, intervalS, send } = options, wanted = Math.floor(minutes * 60 / intervalS);
   const intervals: Interval[] = [], trace = new V8Trace();
   let totals: Totals | undefined, sender: Child | undefined, starting = trace.seen();
-  const unlisten = onSignal(() => sender === undefined ? killChildren() : sender.stop());
+  endOnSignal(() => sender === undefined ? killChildren() : sender.stop());
   const take = (line: string) => {
     if (line === "" || trace.take(line)) return;
     if (line === "ready") {
@@ -123,9 +123,7 @@ async function soak(
     sender = startSender(send, receiverOptions.cores.sender, minutes);
     print(INTERVAL_HEAD);
     const sending = sender.result<{ sent: number }>().finally(() => receiver.stop());
-    const receiving = receiver.output((lines) => lines.split("\n").forEach(take))
-      .then((text) => text.trimEnd().split("\n").slice(-1).forEach(take))
-      .finally(() => sender?.stop());
+    const receiving = receiver.lastLine(take).then(take).finally(() => sender?.stop());
     const [{ sent }] = await Promise.all([sending, receiving]);
     const { thread, port: receive } = receiverOptions;
     return {
@@ -140,17 +138,9 @@ async function soak(
       ending: trace.seen(),
       checks: allChecks(receive, intervals, totals!, sent),
     };
-  } catch (error) {
-    throw Object.assign(error as Error, { expected: isChilds(error as Error) });
   } finally {
     killChildren();
-    unlisten();
   }
-}
-
-/** A child's failure; the child has said why. */
-function isChilds({ message }: Error): boolean {
-  return message.startsWith("Cannot go on: ");
 }
 
 function allChecks(
@@ -185,19 +175,16 @@ function startSender(port: string, core: number, minutes: number): Child {
 
 /**
  * The first signal ends the soak, a later one the children at once; Ctrl-C may come twice at a time, from the
- * terminal and from `deno task`. Returns what ends that.
+ * terminal and from `deno task`.
  */
-function onSignal(stop: () => void): () => void {
+function endOnSignal(stop: () => void): void {
   let first = Infinity;
-  const listener = () => {
+  onStopSignals(() => {
     const now = performance.now();
     if (first === Infinity) stop();
     else if (now - first > TWICE_MS) killChildren();
     first = Math.min(first, now);
-  };
-  const signals = ["SIGINT", "SIGTERM"] as const;
-  for (const signal of signals) Deno.addSignalListener(signal, listener);
-  return () => signals.forEach((signal) => Deno.removeSignalListener(signal, listener));
+  });
 }
 
 /** What is no line of ours is passed on: V8 may say something else. */

@@ -13,7 +13,6 @@
 import { BackgroundCapture } from "../../capture/background_capture.ts";
 import { drainEngine, runEngine } from "../../capture/engine_loop.ts";
 import { PacketCapture } from "../../capture/packet_capture.ts";
-import { TICK_BYTES } from "../../capture/tick_decoder.ts";
 import { MeanReversion } from "../../engine/mean_reversion.ts";
 import { TickRing } from "../../engine/tick_ring.ts";
 import { TradingEngine } from "../../engine/trading_engine.ts";
@@ -22,13 +21,13 @@ import { openPort } from "../../ffi/open_port.ts";
 import { RX, ticksBetween } from "../../ffi/port.ts";
 import { runCommand, turn } from "../../ffi/usage.ts";
 import { PacketFilter } from "../../filter/packet_filter.ts";
+import { WANTED } from "../harness/market_data.ts";
+import { stolenFrom } from "../harness/taken.ts";
 import type { Stalls, Totals } from "./intervals.ts";
-import { stolenFrom } from "./taken.ts";
 import { flushLines } from "./v8_trace.ts";
 import { Watch } from "./watch.ts";
 
 const RING = 65536, BATCH = 1024; // as the command's
-const UDP_PORT = 5001;
 const SLICE_MS = 20, PUMPS = 64;
 const FIRST_SECOND_MS = 1000, STALL_NS = 2e6;
 
@@ -48,12 +47,11 @@ export interface SoakCores {
   sender: number;
 }
 
-const filter = { destinationPort: UDP_PORT };
+const filter = { destinationPort: WANTED.destinationPort };
 
 async function runInline(options: ReceiverOptions): Promise<Totals> {
   pinToCore(options.cores.capture);
-  const wanted = { ...filter, payloadBytes: TICK_BYTES };
-  const port = openPort(options.port, RX, { wanted }), ticks = TickRing.create(RING);
+  const port = openPort(options.port, RX, { wanted: WANTED }), ticks = TickRing.create(RING);
   const capture = new PacketCapture({ port, filter: new PacketFilter(filter), ticks });
   const engine = newEngine([ticks]), { state } = capture;
   capture.warmUp();
