@@ -10,14 +10,14 @@ import { TickRing } from "../engine/tick_ring.ts";
 import { PacketFilter } from "../filter/packet_filter.ts";
 import { noTestbed } from "./testbed.ts";
 
-const CIRCUMSTANCES = { seconds: 1, paced: false, sameCore: false };
+const CIRCUMSTANCES = { seconds: 1, paced: false, paceUs: 0, sameCore: false };
 
 /** A run in which the receiver had no time left and nothing was lost; made up, for the rules alone. */
 function made(changes: Partial<Run>): Run {
   return {
     sent: 1e6,
     sentMpps: 1,
-    sendSyncs: 4000,
+    sendBursts: 4000,
     ringFull: 0,
     received: 1e6,
     delivered: 1e6,
@@ -35,7 +35,9 @@ function made(changes: Partial<Run>): Run {
     idleShare: 0.01,
     cpuNs: 1000,
     busyNs: 990,
+    wallMs: 1000,
     stolenMs: 0,
+    waitedMs: 0,
     switches: 0,
     coresApartNs: 50,
     ...changes,
@@ -54,6 +56,7 @@ const RULES: [string, Partial<Run>, string, boolean, boolean][] = [
     false,
     false,
   ],
+  ["fell behind, and its port kept the rest", { mpps: 0.5 }, "receiver", true, true],
   ["and sender are near their limit", {}, "unclear", false, true],
 ];
 
@@ -66,12 +69,24 @@ for (const [name, changes, bottleneck, throughputMeans, serviceMeans] of RULES) 
   });
 }
 
+Deno.test("judge does not take a receiver's own pauses for idle time", () => {
+  const paced = { ...CIRCUMSTANCES, paceUs: 2000 };
+  const judged = (changes: Partial<Run>) =>
+    judge([made({ idleShare: 0.9, ...changes })], paced).bottleneck;
+  assertEquals(judged({ missing: 5000, lost: 5000 }), "receiver");
+  assertEquals(judged({ ringFull: 3000 }), "receiver");
+  assertEquals(judged({ mpps: 0.3 }), "receiver");
+  assertEquals(judged({}), "sender");
+});
+
 Deno.test("judge warns of a disturbed machine and of runs that disagree", () => {
   const runs = [made({ mpps: 1 }), made({ mpps: 2, stolenMs: 50 }), made({ coresApartNs: 250 })];
   const { warnings } = judge(runs, CIRCUMSTANCES);
   assertEquals(warnings.length, 3);
   const text = warnings.join();
-  for (const word of ["differs by", "hypervisor took up to 5.00 %", "far apart in 1 of 3 runs"]) {
+  for (
+    const word of ["differs by", "hypervisor took up to 2.50 %", "in 1 of 3 runs: far, or busy"]
+  ) {
     assertStringIncludes(text, word);
   }
   assertEquals(judge([made({})], { ...CIRCUMSTANCES, sameCore: true }).serviceMeans, false);
@@ -225,6 +240,11 @@ Deno.test("bench:rx --find-limit searches and names the trials", async () => {
 });
 
 const WRONG: [string[], string][] = [
+  [["--kinds", "udp,udp"], `Cannot use --kinds "udp,udp": a kind twice`],
+  [["--wait", "poll", "--pace", "10"], "Cannot use --wait with --pace"],
+  [["--find-limit", "--svg", "x.svg"], "Cannot use --svg with --find-limit"],
+  [["--find-limit", "-r", "5"], "Cannot use -r with --find-limit"],
+  [["--retries", "0"], "Cannot use --retries without --find-limit"],
   [["--kinds", "dpdk"], `Cannot use --kinds "dpdk": no such way: choose udp`],
   [["-i", "eth0"], "Cannot use -i alone: one interface is missing: name both"],
   [["-i", "a", "-o", "b", "--testbed"], "Cannot use -i with --testbed: two networks: choose one"],

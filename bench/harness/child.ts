@@ -43,7 +43,7 @@ export class Child {
     const flags = v8Flags.length > 0 ? [`--v8-flags=${v8Flags.join(",")}`] : [];
     const [program, ...rest] = [...inside, Deno.execPath(), "run", "-q", `-P=${permissions}`]
       .concat(flags, file, args);
-    this.#name = `${file} ${args.join(" ")}`;
+    this.#name = file;
     this.#process = new Deno.Command(program, {
       args: rest,
       cwd: new URL("../..", import.meta.url).pathname,

@@ -7,7 +7,7 @@ import { coreDistanceNs, NEAR_NS } from "./core_distance.ts";
 import { digits, median, range } from "./numbers.ts";
 
 const LEAST_ROUNDS = 7, MOST_ROUNDS = 50;
-const MOST_FAR_ROUNDS = 30, LEAST_NEAR_ROUNDS = 3;
+const FAR_SHARE = 3, MOST_FAR_ROUNDS = 30, LEAST_NEAR_ROUNDS = 3;
 
 /** What was measured of a way. */
 export interface WayResult {
@@ -67,9 +67,12 @@ async function measure(comparison: Comparison, seconds: number): Promise<Measure
   await takeTurns(ways, count); // warms up
   const near: number[][] = [], far: number[][] = [];
   const end = performance.now() + seconds * 1000;
-  const enough = () =>
-    near.length >= MOST_ROUNDS || far.length >= MOST_FAR_ROUNDS ||
-    near.length >= LEAST_ROUNDS && performance.now() > end;
+  const last = end + FAR_SHARE * seconds * 1000; // near cores may come back
+  const enough = () => {
+    const rounds = near.length + far.length, now = performance.now();
+    if (near.length >= MOST_ROUNDS || far.length >= MOST_FAR_ROUNDS) return true;
+    return near.length >= LEAST_ROUNDS && now > end || rounds >= LEAST_ROUNDS && now > last;
+  };
   while (!enough()) {
     const before = cores ? coreDistanceNs(...cores) : 0, times = await takeTurns(ways, count);
     const apart = cores ? Math.max(before, coreDistanceNs(...cores)) : 0;

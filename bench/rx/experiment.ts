@@ -3,6 +3,7 @@
  */
 import { Histogram } from "../../capture/histogram.ts";
 import { median, range, spread } from "../harness/numbers.ts";
+import { ChildError } from "../harness/child.ts";
 import { type Flood, flood } from "./flood.ts";
 import type { Kind } from "./kinds.ts";
 import type { RxOptions } from "./rx_options.ts";
@@ -23,48 +24,91 @@ export function subjectsOf(kinds: Kind[], write: boolean): Subject[] {
   return [...plain, ...plain.map((s) => ({ ...s, label: `${s.label}+write`, write: true }))];
 }
 
-/** Floods every subject, `repeats` times in turn; `onRun` is told of each run. */
+/** What came of an experiment. */
+export interface Outcome {
+  kinds: KindResults[];
+  /** Subjects without a single run, with the reason. */
+  failed: { kind: string; why: string }[];
+  /** Runs that failed, of any subject. */
+  failures: number;
+}
+
+/** Who is told how it goes. */
+export interface Listener {
+  onRun(round: number, subject: Subject, run: Run): void;
+  onFailure(round: number, subject: Subject, why: string): void;
+}
+
+/** Floods every subject, `repeats` times in turn. A run that fails costs no other. */
 export async function runExperiment(
   subjects: Subject[],
   options: RxOptions,
-  onRun: (round: number, subject: Subject, run: Run) => void,
-): Promise<KindResults[]> {
-  const floods: Flood[][] = subjects.map(() => []);
+  listener: Listener,
+): Promise<Outcome> {
+  const floods: (Flood | string)[][] = subjects.map(() => []);
   for (let round = 1; round <= options.repeats; round++) {
     for (const [i, subject] of subjects.entries()) {
-      const done = await flood(subject.kind, { ...options, write: subject.write });
+      const done = await tryFlood(subject, options);
       floods[i].push(done);
-      onRun(round, subject, done.run);
+      if (typeof done === "string") listener.onFailure(round, subject, done);
+      else listener.onRun(round, subject, done.run);
     }
   }
-  return subjects.map((subject, i) => resultsOf(subject, floods[i], floods[0], options));
+  const kinds = subjects.flatMap((subject, i) => resultsOf(subject, floods[i], floods[0], options));
+  const failed = subjects.flatMap(({ label: kind }, i) => {
+    const why = floods[i][0];
+    return kinds.some((other) => other.kind === kind) ? [] : [{ kind, why: String(why) }];
+  });
+  const failures = floods.flat().filter((done) => typeof done === "string").length;
+  return { kinds, failed, failures };
+}
+
+/** A flood, or why it failed. */
+async function tryFlood({ kind, write }: Subject, options: RxOptions): Promise<Flood | string> {
+  try {
+    return await flood(kind, { ...options, write });
+  } catch (error) {
+    if (error instanceof ChildError) return error.message;
+    throw error;
+  }
 }
 
 function resultsOf(
   { label, kind }: Subject,
-  floods: Flood[],
-  baseline: Flood[],
-  { seconds, rateHz, core, sendCore }: RxOptions,
-): KindResults {
+  tried: (Flood | string)[],
+  baseline: (Flood | string)[],
+  { seconds, rateHz, paceUs, core, sendCore }: RxOptions,
+): KindResults[] {
+  const floods = tried.filter((done) => typeof done !== "string");
+  if (floods.length === 0) return [];
   const runs = floods.map(({ run }) => run), mpps = runs.map((run) => run.mpps);
-  const { min, max } = range(mpps);
+  const ratios = tried.flatMap((done, i) => {
+    const base = baseline[i];
+    return typeof done === "string" || typeof base === "string"
+      ? []
+      : done.run.mpps / base.run.mpps;
+  });
   const service = new Histogram();
   service.add(floods.map((done) => new Histogram(Float64Array.from(done.service))));
-  const usPerTick = floods[0].nsPerTick / 1000;
-  return {
+  const usPerTick = floods[0].nsPerTick / 1000, { min, max } = range(mpps);
+  const circumstances = { seconds, paced: rateHz > 0, paceUs, sameCore: core === sendCore };
+  const verdict = judge(runs, circumstances), missed = tried.length - floods.length;
+  if (missed > 0) verdict.warnings.push(`${missed} of ${tried.length} runs failed`);
+  return [{
     kind: label,
     port: kind.receive,
+    sendPort: kind.send,
     mode: floods[0].mode,
     mpps: median(mpps),
     minMpps: min,
     maxMpps: max,
     spread: spread(mpps),
-    ratio: median(mpps.map((value, i) => value / baseline[i].run.mpps)),
+    ratio: median(ratios),
     serviceUs: service.distribution(usPerTick),
     serviceBuckets: service.buckets(usPerTick),
     cpuNs: median(runs.map((run) => run.cpuNs)),
     busyNs: median(runs.map((run) => run.busyNs)),
-    verdict: judge(runs, { seconds, paced: rateHz > 0, sameCore: core === sendCore }),
+    verdict,
     runs,
-  };
+  }];
 }

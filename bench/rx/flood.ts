@@ -3,8 +3,10 @@
  * both say adds up.
  */
 import { Histogram } from "../../capture/histogram.ts";
+import { openPort } from "../../ffi/open_port.ts";
+import { RX } from "../../ffi/port.ts";
 import type { SendStats } from "../../sender/packet_sender.ts";
-import { Child } from "../harness/child.ts";
+import { Child, ChildError } from "../harness/child.ts";
 import { coreDistanceNs } from "../harness/core_distance.ts";
 import { stolenFrom } from "../harness/taken.ts";
 import type { Kind } from "./kinds.ts";
@@ -39,10 +41,9 @@ export interface Flood {
  */
 export async function flood(kind: Kind, options: FloodOptions): Promise<Flood> {
   const { seconds, core, sendCore } = options;
+  const began = performance.now();
   const apartBefore = coreDistanceNs(core, sendCore), stolenBefore = stolenFrom([core, sendCore]);
-  const file = options.write
-    ? Deno.makeTempFileSync({ prefix: "uspf-rx-", suffix: ".pcapng" })
-    : "";
+  const file = options.write ? `${scratchDirectory()}/written.pcapng` : "";
   try {
     const timeoutMs = START_MS + seconds * 1000;
     const orders: ReceiveOrders = { ...options, port: kind.receive, file: file || undefined };
@@ -66,6 +67,7 @@ export async function flood(kind: Kind, options: FloodOptions): Promise<Flood> {
     check(kind, sent, got);
     const run = {
       ...runOf(sent, got),
+      wallMs: performance.now() - began,
       stolenMs: stolenFrom([core, sendCore]) - stolenBefore,
       coresApartNs: Math.max(apartBefore, coreDistanceNs(core, sendCore)),
     };
@@ -91,7 +93,7 @@ function check({ name }: Kind, { sent }: SendStats, { total, consumed, written }
     written === null || written <= accepted,
   ];
   if (sums.every((holds) => holds)) return;
-  throw new Error(
+  throw new ChildError(
     `Cannot trust "${name}": sent ${sent}, received ${received}, lost ${lost}, accepted ${accepted}, ` +
       `delivered ${delivered}, dropped ${dropped}, consumed ${consumed}, written ${written}: ` +
       `see that nobody else sends there`,
@@ -99,21 +101,21 @@ function check({ name }: Kind, { sent }: SendStats, { total, consumed, written }
 }
 
 function runOf(
-  { sent, pps, syncs, ringFull }: SendStats,
+  { sent, pps, bursts, ringFull }: SendStats,
   { total, window: w, ringSlots, nsPerTick, samples }: Received,
-): Omit<Run, "stolenMs" | "coresApartNs"> {
+): Omit<Run, "wallMs" | "stolenMs" | "coresApartNs"> {
   const windowNs = w.seconds * 1e9;
   const busyNs = new Histogram(Float64Array.from(w.service)).distribution(nsPerTick).mean;
   return {
     sent,
     sentMpps: pps / 1e6,
-    sendSyncs: syncs,
+    sendBursts: bursts,
     ringFull,
     received: total.received,
     delivered: total.delivered,
     lost: total.lost,
     missing: sent - total.received,
-    mpps: w.received / w.seconds / 1e6,
+    mpps: w.delivered / w.seconds / 1e6,
     samples,
     occupancyMean: ratio(w.occupancySum, w.syncs - w.emptySyncs),
     occupancyMax: w.occupancyMax,
@@ -125,8 +127,26 @@ function runOf(
     idleShare: Math.max(0, 1 - busyNs * w.received / windowNs),
     cpuNs: ratio(w.cpuNs, w.received),
     busyNs,
+    waitedMs: w.waitedMs,
     switches: w.switches,
   };
+}
+
+let scratch: string | undefined;
+
+/** A directory for what is written, made once. */
+function scratchDirectory(): string {
+  return scratch ??= Deno.makeTempDirSync({ prefix: "uspf-rx-" });
+}
+
+/** Removes what floods may have left when they were cut short: files, and ports in shared memory. */
+export function removeLeftovers(kinds: Kind[]): void {
+  if (scratch !== undefined) Deno.removeSync(scratch, { recursive: true });
+  scratch = undefined;
+  // Whoever opens a switch or a pipe clears away the ports of those that have died.
+  for (const { receive } of kinds.filter(({ receive }) => receive.startsWith("soft:"))) {
+    openPort(receive, RX).close();
+  }
 }
 
 function ratio(a: number, b: number): number {

@@ -12,6 +12,7 @@
 import { COUNTER } from "../../capture/capture_state.ts";
 import type { PacketCapture } from "../../capture/packet_capture.ts";
 import { contextSwitches, threadCpuNs } from "../../ffi/host.ts";
+import { waitedBy } from "../harness/taken.ts";
 
 const QUIET_MS = 500, GIVE_UP_MS = 60_000, SAMPLE_MS = 50;
 const EDGE_SHARE = 0.2;
@@ -20,6 +21,7 @@ const EDGE_SHARE = 0.2;
 export interface FloodWindow {
   seconds: number;
   received: number;
+  delivered: number;
   syncs: number;
   emptySyncs: number;
   bursts: number;
@@ -28,6 +30,8 @@ export interface FloodWindow {
   occupancyMax: number;
   cpuNs: number;
   switches: number;
+  /** How long the thread waited for its core. */
+  waitedMs: number;
   /** The service time histogram's memory, in TSC ticks. */
   service: number[];
 }
@@ -39,6 +43,7 @@ interface Snapshot {
   service: Float64Array;
   cpuNs: number;
   switches: number;
+  waitedMs: number;
 }
 
 /** To be asked between two pumps. */
@@ -99,6 +104,7 @@ export class FloodWatch {
     return {
       seconds: (to.ms - from.ms) / 1000,
       received: grown("received"),
+      delivered: grown("delivered"),
       syncs: grown("syncs"),
       emptySyncs: grown("emptySyncs"),
       bursts: grown("bursts"),
@@ -107,6 +113,7 @@ export class FloodWatch {
       occupancyMax: to.counters[COUNTER.occupancyMax],
       cpuNs: to.cpuNs - from.cpuNs,
       switches: to.switches - from.switches,
+      waitedMs: to.waitedMs - from.waitedMs,
       service: Array.from(to.service),
     };
   }
@@ -142,6 +149,7 @@ export class FloodWatch {
       service: service.memory.slice(),
       cpuNs: threadCpuNs(),
       switches: contextSwitches(),
+      waitedMs: waitedBy(Deno.pid), // the main thread
     };
     this.#capture.resume(); // this was no service
     return taken;

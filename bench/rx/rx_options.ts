@@ -34,7 +34,7 @@ Usage: deno task bench:rx [--testbed | -i RECEIVE -o SEND] [options]
   --core N, --send-core N   the receiver's core, the sender's (the first, the last)
   --find-limit         search each kind's highest rate without loss instead, as RFC 2544 does
   --resolution SHARE   of the limit, to which it is known    (0.02)
-  --retries N          a trial with losses is repeated so often before it counts (2)
+  --retries N          a trial with losses is repeated so often before it counts; RFC 2544 has none (2)
   --json FILE          results as JSON; - is standard output
   --svg FILE           throughput over time and the distribution of the service time, drawn
   --quiet              print nothing but errors
@@ -102,7 +102,8 @@ const KNOWN = {
  * @throws {UsageError} for the first that is wrong.
  */
 export function parseRxOptions(args: string[]): RxOptions {
-  const { values, switches } = new CommandLine(args, KNOWN), cores = allowedCores();
+  const line = new CommandLine(args, KNOWN), { values, switches } = line, cores = allowedCores();
+  refuseUseless(line);
   const number = (name: string, low: number, high: number, whole = true) =>
     numberOption(typed(name), values[name], { low, high, whole });
   const core = (name: string, otherwise: number) =>
@@ -142,6 +143,27 @@ export function parseRxOptions(args: string[]): RxOptions {
     quiet: switches.quiet || values.json === "-",
     help: switches.help,
   };
+}
+
+/** Options that would have no effect. */
+function refuseUseless(line: CommandLine): void {
+  const { values, switches } = line, isSearch = switches["find-limit"];
+  const useless = line.changed(isSearch ? ["svg", "r", "repeats"] : ["resolution", "retries"]);
+  if (useless !== undefined) {
+    const way = isSearch ? "with" : "without";
+    throw new UsageError(
+      `Cannot use ${typed(useless)} ${way} --find-limit: it would do nothing: leave it out`,
+    );
+  }
+  if (line.changed(["wait"]) && line.changed(["pace"])) {
+    throw new UsageError(
+      `Cannot use --wait with --pace: the receiver pauses in one way: choose one`,
+    );
+  }
+  const kinds = values.kinds?.split(",") ?? [];
+  if (new Set(kinds).size < kinds.length) {
+    throw new UsageError(`Cannot use --kinds "${values.kinds}": a kind twice: name each once`);
+  }
 }
 
 function coreOption(name: string, text: string, cores: number[]): number {

@@ -28,8 +28,9 @@ export interface RxResults {
 export interface KindResults {
   /** "udp" and so on; the baseline is the first of the experiment. */
   kind: string;
-  /** The receiving port's name, and what moves its packets. */
+  /** The receiving port's name, the sender's, and what moves the packets to be received. */
   port: string;
+  sendPort: string;
   mode: string;
   /** Millions of packets a second that became ticks: median, smallest, largest of the runs. */
   mpps: number;
@@ -55,8 +56,8 @@ export interface Run {
   /** Packets that the sender's port took, and at which rate. */
   sent: number;
   sentMpps: number;
-  /** The sender's syncs, and how many of its bursts found the transmit ring full. */
-  sendSyncs: number;
+  /** The sender's bursts, and how many of them found the transmit ring full. */
+  sendBursts: number;
   ringFull: number;
   received: number;
   /** Became a tick in the ring. */
@@ -65,7 +66,7 @@ export interface Run {
   lost: number | null;
   /** Sent and not received. */
   missing: number;
-  /** Over the middle of the run. */
+  /** Packets that became ticks, over the middle of the run. */
   mpps: number;
   /** Receive rate over time: milliseconds since the first packet, Mpps since the sample before. */
   samples: [ms: number, mpps: number][];
@@ -82,8 +83,11 @@ export interface Run {
   /** CPU time of the receiving thread a packet, with the syncs that found nothing; and what its bursts alone took, by the clock. */
   cpuNs: number;
   busyNs: number;
-  /** Milliseconds that the hypervisor took from the two cores, and how often the receiver was taken off its core. */
+  /** How long it took in all, both programs' start included, and what the hypervisor took from the two cores. */
+  wallMs: number;
   stolenMs: number;
+  /** In the middle of the run: how long the receiver waited for its core, which others had; how often it was taken off. */
+  waitedMs: number;
   switches: number;
   /** ns from one core to the other for a cache line, before and after: the larger. */
   coresApartNs: number;

@@ -1,23 +1,30 @@
 /**
  * Purpose: what held a flood back, and so which of its figures mean anything. The README has the same rules.
  *
- * | receiver idle | lost    | sender's ring full | held back by                                   |
- * | ------------- | ------- | ------------------ | ---------------------------------------------- |
- * | hardly        | yes     |                    | the receiver                                   |
- * | hardly        | no      | often              | the receiver, and the port holds the sender up |
- * | often         | no      | often              | the link                                       |
- * | often         | no      | seldom             | the sender                                     |
- * | often         | yes     |                    | unclear: it lost packets though it had time    |
- * | hardly        | no      | seldom             | unclear: both are near their limit             |
+ * | receiver idle | lost    | sender's ring full | held back by                                     |
+ * | ------------- | ------- | ------------------ | ------------------------------------------------ |
+ * | hardly        | yes     | any                | the receiver                                     |
+ * | hardly        | no      | often              | the receiver, and the port holds the sender up   |
+ * | hardly        | no      | seldom             | the receiver, if it was slower than the sender,  |
+ * |               |         |                    | and the port keeps the rest; otherwise unclear:  |
+ * |               |         |                    | both are near their limit                        |
+ * | often         | no      | often              | the link                                         |
+ * | often         | no      | seldom             | the sender                                       |
+ * | often         | yes     | any                | unclear: it lost packets though it had time      |
+ *
+ * A receiver that looks now and then only (--pace) is never idle here: its pauses are its own.
  */
 import { NEAR_NS } from "../harness/core_distance.ts";
 import { median, percent, spread } from "../harness/numbers.ts";
 import type { Run } from "./rx_results.ts";
 
+/** Of the sender's rate: below, a receiver that has lost nothing has fallen behind it. */
+const BEHIND = 0.9;
 /** Shares from which on something is said to happen: idle time, packets lost, bursts that found the ring full. */
 const IDLE = 0.2, LOST = 1e-4, FULL = 0.1;
 /** Shares from which on a figure is doubtful. */
-const SPREAD = 0.1, STOLEN = 0.01;
+const SPREAD = 0.1, TAKEN = 0.01;
+const CORES = 2, WINDOW = 0.6; // of a run, see flood_watch.ts
 
 /** What a kind's figures are worth. */
 export interface Verdict {
@@ -38,6 +45,8 @@ export interface Circumstances {
   seconds: number;
   /** Whether a rate was asked of the sender. */
   paced: boolean;
+  /** µs from one look of the receiver to the next; 0: it does not pause. */
+  paceUs: number;
   sameCore: boolean;
 }
 
@@ -46,10 +55,15 @@ export function judge(runs: Run[], circumstances: Circumstances): Verdict {
   const of = (value: (run: Run) => number) => median(runs.map(value));
   const idle = of((run) => run.idleShare), empty = of((run) => run.emptySyncs / run.syncs || 0);
   const lost = of((run) => run.missing / run.sent);
-  const full = of((run) => run.ringFull / run.sendSyncs || 0);
+  const full = of((run) => run.ringFull / run.sendBursts || 0);
   const warnings = warningsOf(runs, circumstances);
-  const is = { idle: idle > IDLE, lost: lost > LOST, full: full > FULL };
-  const { bottleneck, why } = rule(is, circumstances.paced);
+  const is = {
+    idle: idle > IDLE && circumstances.paceUs === 0,
+    lost: lost > LOST,
+    full: full > FULL,
+    behind: of((run) => run.mpps / run.sentMpps) < BEHIND,
+  };
+  const { bottleneck, why } = rule(is, circumstances);
   const shares = [
     `the receiver was idle ${percent(idle)} of the time`,
     `${percent(empty)} of its syncs were empty`,
@@ -83,9 +97,13 @@ interface Signs {
   idle: boolean;
   lost: boolean;
   full: boolean;
+  behind: boolean;
 }
 
-function rule(is: Signs, paced: boolean): { bottleneck: Verdict["bottleneck"]; why: string } {
+function rule(
+  is: Signs,
+  { paced, paceUs }: Circumstances,
+): { bottleneck: Verdict["bottleneck"]; why: string } {
   if (is.idle && is.lost) {
     return {
       bottleneck: "unclear",
@@ -94,12 +112,16 @@ function rule(is: Signs, paced: boolean): { bottleneck: Verdict["bottleneck"]; w
         "were larger than its ring",
     };
   }
-  if (is.lost) return { bottleneck: "receiver", why: "it had no time left, and lost packets" };
+  const busy = paceUs > 0 ? `it looked every ${paceUs} µs only` : "it had no time left";
+  if (is.lost) return { bottleneck: "receiver", why: `${busy}, and lost packets` };
   if (is.full && !is.idle) {
-    return { bottleneck: "receiver", why: "it had no time left, and held the sender up" };
+    return { bottleneck: "receiver", why: `${busy}, and held the sender up` };
+  }
+  if (is.behind && !is.idle) {
+    return { bottleneck: "receiver", why: `${busy}, and its port kept what it had not taken` };
   }
   if (is.full) return { bottleneck: "link", why: "the sender waited, and the receiver too" };
-  if (is.idle) {
+  if (is.idle || paceUs > 0) {
     const why = paced ? "its rate was chosen" : "the receiver waited for it";
     return { bottleneck: "sender", why };
   }
@@ -108,16 +130,18 @@ function rule(is: Signs, paced: boolean): { bottleneck: Verdict["bottleneck"]; w
 
 function warningsOf(runs: Run[], { seconds, sameCore }: Circumstances): string[] {
   const apart = spread(runs.map(({ mpps }) => mpps));
-  const stolen = Math.max(...runs.map(({ stolenMs }) => stolenMs)) / (seconds * 1000);
+  const stolen = Math.max(...runs.map(({ stolenMs, wallMs }) => stolenMs / (CORES * wallMs)));
+  const waited = Math.max(...runs.map(({ waitedMs }) => waitedMs)) / (seconds * WINDOW * 1000);
   const far = runs.filter(({ coresApartNs }) => coresApartNs > NEAR_NS).length;
   const uncounted = Math.max(...runs.map((run) => run.lost === null ? 0 : run.missing - run.lost));
   const warnings = [
     sameCore && "sender and receiver shared a core",
-    runs.length > 1 && apart > SPREAD && `the middle half of the runs differs by ${percent(apart)}`,
-    stolen > STOLEN && `the hypervisor took up to ${percent(stolen)} of a core's time`,
+    apart > SPREAD && `the middle half of the runs differs by ${percent(apart)}`,
+    stolen > TAKEN && `the hypervisor took up to ${percent(stolen)} of the cores' time`,
+    waited > TAKEN && `other programs had the receiver's core up to ${percent(waited)} of the time`,
     far > 0 && far < runs.length &&
-    `the cores were far apart in ${far} of ${runs.length} runs (more than ${NEAR_NS} ns a cache line)`,
-    far === runs.length && `the cores were far apart (more than ${NEAR_NS} ns a cache line)`,
+    `a cache line took over ${NEAR_NS} ns between the cores in ${far} of ${runs.length} runs: far, or busy`,
+    far === runs.length && `a cache line took over ${NEAR_NS} ns between the cores: far, or busy`,
     uncounted > 0 && `${uncounted} packets of a run were lost before the port could count them`,
   ];
   return warnings.filter((warning) => warning !== false);
