@@ -57,7 +57,6 @@ else {
 type Found = { path: PacketPath } | { missing: string };
 
 async function declare(opened: DisposableStack): Promise<void> {
-  endOnSignals(opened);
   const veth = await vethOpener(opened), udp = veth("udp");
   const group = (group: string, baseline: Found, others: Other[], count: number) =>
     compareAll({ group, unit: "packet", count, dispose: () => opened.dispose() }, baseline, others);
@@ -148,16 +147,4 @@ function packet(): Uint8Array {
   const packet = tickPacket({ port: UDP_PORT, address: parseIPv4(GROUP) });
   packet.set([...parseMac(groupMac(GROUP)), ...parseMac(SOURCE_MAC)]);
   return packet;
-}
-
-/** Closes and removes everything when the bench is interrupted, which then ends as if nobody had listened. */
-function endOnSignals(opened: DisposableStack): void {
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    const end = () => {
-      opened.dispose();
-      Deno.removeSignalListener(signal, end);
-      Deno.kill(Deno.pid, signal);
-    };
-    Deno.addSignalListener(signal, end);
-  }
 }

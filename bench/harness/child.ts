@@ -117,9 +117,10 @@ export function stopChildren(): void {
   for (const process of alive) kill(process, "SIGINT");
 }
 
-/** Ends all children at once: for a bench that is interrupted. */
-export function killChildren(): void {
+/** Ends all children at once, for a bench that is interrupted; resolves when they are gone. */
+export async function killChildren(): Promise<void> {
   for (const process of alive) kill(process);
+  await Promise.all([...alive].map(({ status }) => status));
 }
 
 function kill(process: Deno.ChildProcess, signal: Deno.Signal = "SIGKILL"): void {

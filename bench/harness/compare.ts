@@ -63,6 +63,7 @@ export function compare(comparison: Comparison): void {
   const dispose = once(comparison.dispose);
   declared.push({ ...comparison, dispose });
   addEventListener("unload", dispose);
+  if (!isListening) endOnSignals();
   ways.forEach((way, i) =>
     Deno.bench({
       name: `${way.name}, ${count.toLocaleString("en")} ${unit}s`,
@@ -79,6 +80,24 @@ export function compare(comparison: Comparison): void {
       },
     })
   );
+}
+
+const PARTNERS_MS = 200; // for other threads to close what they have
+let isListening = false;
+
+/** An interrupted bench leaves nothing behind; then it ends as if nobody had listened. */
+function endOnSignals(): void {
+  isListening = true;
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    const end = () => {
+      for (const one of declared) if (!("skipped" in one)) one.dispose?.();
+      Deno.removeSignalListener(signal, end);
+      // Nothing of this thread may go on with what is disposed of.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PARTNERS_MS);
+      Deno.kill(Deno.pid, signal);
+    };
+    Deno.addSignalListener(signal, end);
+  }
 }
 
 function once(dispose = () => {}): () => void {

@@ -25,13 +25,13 @@ async function main(): Promise<number> {
   }
   let site: Site | undefined;
   let kinds: Kind[] = [];
-  const cleanUp = () => {
-    killChildren();
+  const cleanUp = async () => {
+    await killChildren();
     removeLeftovers(kinds);
     site?.[Symbol.dispose]();
   };
-  onStopSignals(() => {
-    cleanUp();
+  onStopSignals(async () => {
+    await cleanUp();
     Deno.exit(INTERRUPTED);
   });
   try {
@@ -40,7 +40,7 @@ async function main(): Promise<number> {
     kinds = here.there;
     return await run(options, site, here);
   } finally {
-    cleanUp();
+    await cleanUp();
   }
 }
 

@@ -102,8 +102,9 @@ interface Signs {
 
 function rule(
   is: Signs,
-  { paced, paceUs }: Circumstances,
+  { paced, paceUs, sameCore }: Circumstances,
 ): { bottleneck: Verdict["bottleneck"]; why: string } {
+  if (sameCore) return { bottleneck: "unclear", why: "sender and receiver shared a core" };
   if (is.idle && is.lost) {
     return {
       bottleneck: "unclear",
@@ -128,14 +129,13 @@ function rule(
   return { bottleneck: "unclear", why: "sender and receiver are both near their limit" };
 }
 
-function warningsOf(runs: Run[], { seconds, sameCore }: Circumstances): string[] {
+function warningsOf(runs: Run[], { seconds }: Circumstances): string[] {
   const apart = spread(runs.map(({ mpps }) => mpps));
   const stolen = Math.max(...runs.map(({ stolenMs, wallMs }) => stolenMs / (CORES * wallMs)));
   const waited = Math.max(...runs.map(({ waitedMs }) => waitedMs)) / (seconds * WINDOW * 1000);
   const far = runs.filter(({ coresApartNs }) => coresApartNs > NEAR_NS).length;
   const uncounted = Math.max(...runs.map((run) => run.lost === null ? 0 : run.missing - run.lost));
   const warnings = [
-    sameCore && "sender and receiver shared a core",
     apart > SPREAD && `the middle half of the runs differs by ${percent(apart)}`,
     stolen > TAKEN && `the hypervisor took up to ${percent(stolen)} of the cores' time`,
     waited > TAKEN && `other programs had the receiver's core up to ${percent(waited)} of the time`,
