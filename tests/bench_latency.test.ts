@@ -5,6 +5,7 @@ import { distributionsOf } from "../bench/latency/latency_histogram.ts";
 import { judge, type Verdict } from "../bench/latency/judge.ts";
 import type { Measured } from "../bench/latency/measurement.ts";
 import { defaultLayout, fitLayout, type Plan, portsOf } from "../bench/latency/plan.ts";
+import { tableHead, tableRows } from "../bench/latency/table.ts";
 import { BEAT_TICKS, beatsOf, beatsSince, lateOf, stampOf } from "../bench/latency/stamp.ts";
 import type { ThreadCounts } from "../bench/latency/thread.ts";
 import { parsePortName } from "../ffi/port_name.ts";
@@ -124,6 +125,8 @@ Deno.test("bench:latency refuses what it does not know with one line", async () 
     ["--threads", "generator,capture"],
     ["-i", "eth0"],
     ["--rate", "0"],
+    ["--json", "/nowhere/x.json"],
+    ["--measures", "tick-to-trade", "--kinds", "ring"], // nothing is left to measure
   ];
   const all = await Promise.all(wrong.map((args) => run(...args)));
   all.forEach(({ code, stdout, stderr }, i) => {
@@ -146,7 +149,7 @@ Deno.test("stamps survive the clock's wrap, and are numbers that an f32 keeps", 
 });
 
 Deno.test("Generator says of each packet how late it is, and makes up for a stall", () => {
-  let clock = 0x7fffff00; // wraps on the way
+  let clock = 0x7fffff00, long = 1e15; // wraps on the way
   const late: number[] = [], instruments: number[] = [];
   const sink: TickSink = {
     unsent: 0,
@@ -162,16 +165,68 @@ Deno.test("Generator says of each packet how late it is, and makes up for a stal
     sink,
     { intervalTicks: 1000, packets: 8, warmUp: 3 },
     () => clock,
+    () => long,
   );
   generator.begin();
   const sentAfter = (ticks: number) => {
     clock = clock + ticks & 0x7fffffff;
+    long += ticks;
     return generator.step();
   };
   assertEquals([0, 500, 500, 3500, 499, 501, 5000].map(sentAfter), [1, 0, 1, 3, 0, 1, 2]);
   assertEquals(late, [0, 0, 2500, 1500, 500, 500, 4500, 3500]);
   assertEquals(instruments, [0, 1, 2, 19, 20, 21, 22, 23]); // of the warming up, and not
   assert(generator.done);
+  generator.checkClock();
+});
+
+Deno.test("Generator fails when it has stood still until the clock had wrapped", () => {
+  let clock = 5, long = 1e15;
+  const sink: TickSink = { unsent: 0, place: () => true, sync: () => 0, retry: () => {} };
+  const schedule = { intervalTicks: 1e9, packets: 1000, warmUp: 0 };
+  const pass = (ticks: number) => {
+    clock = (clock + ticks) % 2 ** 31;
+    long += ticks;
+    generator.step();
+  };
+  const generator = new Generator(sink, schedule, () => clock, () => long);
+  generator.begin();
+  for (let i = 0; i < 1000; i++) {
+    pass(2 ** 31 - 1);
+    long += 1e5; // one of the clocks drifts
+    generator.watchClock();
+  }
+  generator.checkClock();
+  pass(2 ** 31 + 1);
+  assertThrows(() => generator.checkClock(), Error, "stood still until its clock had wrapped");
+  assertThrows(() => {
+    for (let i = 0; i < 1000; i++) generator.watchClock();
+  });
+});
+
+Deno.test("tableRows prints no percentile for which there are too few samples", () => {
+  const d = (count: number) => ({
+    ...{ count, p50: 1000, p90: 2000, p99: 3000, p999: 4000, p9999: 5000, max: 6000, mean: 1500 },
+  });
+  const plan = { measure: "tick-to-trade", kind: "soft", wait: "spin", seconds: 5 };
+  const cells = (count: number) => {
+    const more = {
+      stolenMs: 0,
+      waitedMs: 0,
+      heldUpShare: 0,
+      distanceNs: 50,
+      lost: 7,
+      ordersLost: 0,
+    };
+    const [row] = tableRows(
+      { plan, ...more, asSent: d(count), asScheduled: d(count) } as unknown as Measured,
+    );
+    return row.trim().split(/\s+/).slice(4);
+  };
+  assertEquals(cells(10_000), "1.00 2.00 3.00 4.00 5.00 6.00 1.50 10000 7".split(" "));
+  assertEquals(cells(9_999), "1.00 2.00 3.00 4.00 - 6.00 1.50 9999 7".split(" "));
+  assertEquals(cells(999), "1.00 2.00 3.00 - - 6.00 1.50 999 7".split(" "));
+  assertEquals(tableHead("one-way")[1].trim().split(/\s+/).slice(-2), ["measured", "lost"]);
 });
 
 Deno.test("distributionsOf counts from when a packet was scheduled", () => {

@@ -1,4 +1,5 @@
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
+import { checkResultFile } from "../bench/harness/result.ts";
 import {
   checkCounters,
   checkMemory,
@@ -11,6 +12,7 @@ import type { Interval, Totals } from "../bench/soak/intervals.ts";
 import { V8Trace } from "../bench/soak/v8_trace.ts";
 import { CaptureState, COUNTER } from "../capture/capture_state.ts";
 import { Histogram } from "../capture/histogram.ts";
+import { UsageError } from "../ffi/usage.ts";
 import { VERDICT } from "../filter/verdict.ts";
 
 const root = new URL("..", import.meta.url).pathname, MB = 1e6;
@@ -86,15 +88,16 @@ Deno.test("checkService allows 1.5 times, and does not judge what others disturb
   assertEquals(verdict(service(9e9), service(40, { waitedMs: 310 }), service(61)), "not judged");
   assertEquals(verdict(service(9e9), service(40), service(61, { stolenMs: 290 })), "FAILED");
   assertEquals(verdict(service(40), service(400)), "not judged");
+  const none = service(0, { received: 0 });
+  assertEquals(verdict(service(40), none, service(40)), "not judged");
+  assertEquals(verdict(service(40), service(40), none), "not judged");
 });
 
-/** 100 received, 90 accepted, 5 lost. */
+/** 90 received and accepted, 2 of them dropped, 5 lost. */
 function totals(change: (counters: Float64Array) => void = () => {}, consumed = 88): Totals {
   const { counters } = new CaptureState(), state = new CaptureState();
-  counters[COUNTER.received] = 100;
+  counters[COUNTER.received] = 90;
   counters[VERDICT.accepted] = 90;
-  counters[VERDICT.port] = 7;
-  counters[VERDICT.truncated] = 3;
   counters[COUNTER.delivered] = 88;
   counters[COUNTER.dropped] = 2;
   counters[COUNTER.lost] = 5;
@@ -104,21 +107,53 @@ function totals(change: (counters: Float64Array) => void = () => {}, consumed = 
 }
 
 Deno.test("checkCounters fails for a single packet in any of the sums", () => {
-  const verdict = (given: Totals, sent = 105) => checkCounters(given, sent, true).verdict;
+  const verdict = (given: Totals, sent = 95) => checkCounters(given, sent, "soft:a:1").verdict;
   assertEquals(verdict(totals()), "ok");
-  assertEquals(verdict(totals(), 104), "FAILED");
-  assertEquals(verdict(totals(), 106), "FAILED");
+  assertEquals(verdict(totals(), 94), "FAILED");
+  assertEquals(verdict(totals(), 96), "FAILED");
   assertEquals(verdict(totals((c) => c[VERDICT.port]++)), "FAILED");
   assertEquals(verdict(totals((c) => c[COUNTER.dropped]--)), "FAILED");
   assertEquals(verdict(totals(() => {}, 87)), "FAILED");
   assertEquals(verdict(totals((c) => c.fill(0)), 0), "FAILED");
+  assertEquals(verdict(totals(refused(VERDICT.port, 1)), 96), "FAILED");
+  assertEquals(verdict(totals(refused(VERDICT.badTick, 1)), 96), "FAILED");
 });
 
-Deno.test("checkCounters of a port that cannot count shows what is missing", () => {
+/** So many more received, with that verdict. */
+function refused(verdict: number, count: number): (counters: Float64Array) => void {
+  return (counters) => {
+    counters[COUNTER.received] += count;
+    counters[verdict] += count;
+  };
+}
+
+Deno.test("checkCounters of a port that cannot count says what is missing, and bounds it from above", () => {
   const unknown = totals((c) => c[COUNTER.lost] = -1);
-  assertEquals(checkCounters(unknown, 120, false).verdict, "ok");
-  assertStringIncludes(checkCounters(unknown, 120, false).figures, "lost unknown + missing 30");
-  assertEquals(checkCounters(unknown, 89, false).verdict, "FAILED");
+  const check = (given: Totals, sent: number) => checkCounters(given, sent, "udp:lo:5001");
+  assertEquals(check(unknown, 120).verdict, "ok");
+  assertStringIncludes(check(unknown, 120).figures, "lost unknown; 30 missing (25.00 %), which");
+  assertEquals([check(unknown, 90).verdict, check(unknown, 89).verdict], ["ok", "FAILED"]);
+  assertEquals([check(totals(), 95).verdict, check(totals(), 94).verdict], ["ok", "FAILED"]);
+});
+
+Deno.test("checkCounters fails where nothing was accepted, or where ours were refused", () => {
+  const nothing = (verdict: number) =>
+    totals((c) => {
+      c.fill(0);
+      refused(verdict, 1000)(c);
+    }, 0);
+  const check = (given: Totals, sent: number, port: string) => checkCounters(given, sent, port);
+  for (const port of ["udp:lo:5999", "packet:eth0", "soft:a:1"]) {
+    const { verdict, figures } = check(nothing(VERDICT.port), 1000, port);
+    assertEquals([verdict, figures.includes("nothing was accepted; ")], ["FAILED", true], port);
+  }
+  assertEquals(check(totals(refused(VERDICT.port, 3)), 98, "udp:lo:5001").verdict, "FAILED");
+  assertEquals(check(totals(refused(VERDICT.length, 3)), 98, "packet:eth0").verdict, "FAILED");
+  assertEquals(check(totals(refused(VERDICT.badTick, 3)), 200, "packet:eth0").verdict, "FAILED");
+  // Strangers on a wire: of other kinds than ours, or so many more than are missing.
+  for (const verdict of [VERDICT.notIpv4, VERDICT.notUdp, VERDICT.port, VERDICT.fragment]) {
+    assertEquals(check(totals(refused(verdict, 3)), 200, "packet:eth0").verdict, "ok");
+  }
 });
 
 Deno.test("checkStalls blames nobody where the hypervisor had a hand in it", () => {
@@ -267,6 +302,8 @@ Deno.test("soak refuses what it does not know, in one line", async () => {
     ["-i", "soft:a:1", "-o", "soft:a:2", "--port", "pipe"],
     ["--engine", "none"],
     ["--json="],
+    ["--json", "/nowhere/x.json"],
+    ["--json", "/tmp"],
     ["--what"],
     ["5"],
   ];
@@ -277,6 +314,36 @@ Deno.test("soak refuses what it does not know, in one line", async () => {
   });
   const { code, stdout } = await soak(["--help"]);
   assertEquals([code, stdout.includes("deno task soak")], [0, true]);
+});
+
+Deno.test("soak fails where the receiver accepts nothing", async () => {
+  const port = `udp:127.0.0.1:${20_000 + Deno.pid % 5_000}`; // the receiver wants another one
+  const { code, stdout } = await soak(
+    ["-i", port, "-o", port, "--minutes", "0.02", "--interval", "1"],
+  );
+  assertEquals(code, 1, stdout);
+  assertMatch(stdout, /^FAILED +counters add up: nothing was accepted; up to \d+ of the sender's/m);
+  assertMatch(stdout, /^not judged +memory is flat: 1 interval: /m);
+});
+
+Deno.test("soak says in one line that its results cannot be written in the end", async () => {
+  const { code, stderr } = await soak(
+    ["--minutes", "0.02", "--interval", "1", "--json", "/dev/full"],
+  );
+  const line = `Cannot write "/dev/full": no room is left (ENOSPC): choose another file\n`;
+  assertEquals([code, stderr], [1, line]);
+});
+
+Deno.test("checkResultFile leaves what a file holds, and refuses what cannot be written", () => {
+  const file = Deno.makeTempFileSync();
+  try {
+    Deno.writeTextFileSync(file, "old");
+    for (const fine of [undefined, "-", file]) checkResultFile(fine);
+    assertEquals(Deno.readTextFileSync(file), "old");
+    assertThrows(() => checkResultFile(`${file}/x`), UsageError, `Cannot write "${file}/x": `);
+  } finally {
+    Deno.removeSync(file);
+  }
 });
 
 Deno.test("soak on a port that cannot be opened says why, and exits 1", async () => {

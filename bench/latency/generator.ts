@@ -21,7 +21,10 @@ export const MARKED = 1, PLAIN = 0;
 
 const SIDE_EVERY = INSTRUMENTS;
 const MAX_BURST = 64; // sent at once, so that what is late does not wait for all that is
-const ELAPSED = 0, DUE = 1;
+const ELAPSED = 0, DUE = 1, LOOKED_ELAPSED = 2, LOOKED_AT = 3;
+/** Times differ by 2^31 ticks where the clock has wrapped unseen; by far less where two clocks drift. */
+const UNSEEN_TICKS = 2 ** 30;
+const LOOK_EVERY = 255; // calls of watchClock
 
 /** Where ticks go: a port, or the tick ring itself. */
 export type TickSink = Pick<StampedSender, "place" | "sync" | "retry" | "unsent">;
@@ -42,15 +45,26 @@ export class Generator {
   readonly #sink: TickSink;
   readonly #clock: () => number;
   readonly #schedule: Schedule;
-  /** Ticks since the start, and when the next packet is due: f64, in an array so that they need no allocation. */
-  readonly #times = new Float64Array(2);
+  readonly #longTicks: () => number;
+  /**
+   * Ticks since the start, and when the next packet is due; the first, and `longTicks`, when last looked at.
+   * f64, in an array so that they need no allocation.
+   */
+  readonly #times = new Float64Array(4);
   #now = 0;
+  #calls = 0;
 
-  /** `clock` is the time stamp counter's low 31 bits. */
-  constructor(sink: TickSink, schedule: Schedule, clock: () => number) {
+  /** `clock` is the time stamp counter's low 31 bits; `longTicks` a time in ticks that does not wrap. */
+  constructor(
+    sink: TickSink,
+    schedule: Schedule,
+    clock: () => number,
+    longTicks: () => number,
+  ) {
     this.#sink = sink;
     this.#schedule = schedule;
     this.#clock = clock;
+    this.#longTicks = longTicks;
   }
 
   /** All packets were sent. */
@@ -62,9 +76,36 @@ export class Generator {
   begin(): void {
     this.#now = this.#clock();
     this.#times.fill(0);
+    this.#times[LOOKED_AT] = this.#longTicks();
   }
 
-  /** Sends what is due; returns how many. Called at least every 2^31 ticks. */
+  /** To be called now and then: sometimes does what `checkClock` does. */
+  watchClock(): void {
+    this.#calls = this.#calls + 1 & LOOK_EVERY;
+    if (this.#calls === 0) this.checkClock();
+  }
+
+  /**
+   * Sees whether the clock has wrapped unseen since the last time.
+   *
+   * @throws {Error} where it has: the schedule has slipped, and nothing would show it.
+   */
+  checkClock(): void {
+    const times = this.#times;
+    this.#advance();
+    const at = this.#longTicks(), passed = at - times[LOOKED_AT];
+    const unseen = passed - (times[ELAPSED] - times[LOOKED_ELAPSED]);
+    if (unseen > UNSEEN_TICKS) {
+      throw new Error(
+        "Cannot keep the schedule: the generator stood still until its clock had wrapped: " +
+          "see what else runs on its core",
+      );
+    }
+    times[LOOKED_ELAPSED] = times[ELAPSED];
+    times[LOOKED_AT] = at;
+  }
+
+  /** Sends what is due; returns how many. Called at least every 2^31 ticks: see `checkClock`. */
   step(): number {
     const times = this.#times;
     this.#advance();

@@ -54,8 +54,10 @@ function doubtsOfTail(measured: Measured): string[] {
   const harmlessMs = plan.seconds * 1000 * HARMLESS_SHARE;
   const percent = (heldUpShare * 100).toFixed(2);
   return [
-    stolenMs > harmlessMs ? `the hypervisor took the cores for ${stolenMs} ms` : "",
-    waitedMs > harmlessMs ? `other threads of this machine took the cores for ${waitedMs} ms` : "",
+    stolenMs > harmlessMs ? `the hypervisor took the cores for ${stolenMs} ms in all` : "",
+    waitedMs > harmlessMs
+      ? `other threads of this machine took the cores for ${waitedMs} ms in all`
+      : "",
     heldUpShare > HARMLESS_SHARE
       ? `a loop that does nothing was held up for over 20 µs in ${percent} % of the time`
       : "",

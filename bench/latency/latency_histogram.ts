@@ -14,7 +14,7 @@ const DIGITS = 3;
 /** 2^30 beats are under 2.2 s on any processor above 1 GHz; sent and late add up. */
 const HIGHEST_NS = 5e9;
 
-/** What the second histogram is, for the header and the JSON. */
+/** What the second histogram is, for the JSON. */
 export const CORRECTION =
   "from the scheduled time of each packet, exact; HDR's expected interval is not needed, for the " +
   "generator never waits";

@@ -6,7 +6,7 @@ import { allowedCores, currentCore } from "../../ffi/host.ts";
 import { onStopSignals, runCommand, UsageError } from "../../ffi/usage.ts";
 import { Child, killChildren } from "../harness/child.ts";
 import { describeMachine, machineLine } from "../harness/machine.ts";
-import { resultOf, writeResult } from "../harness/result.ts";
+import { checkResultFile, resultOf, writeResult } from "../harness/result.ts";
 import { judge, type Verdict, verdictLine } from "./judge.ts";
 import { CORRECTION } from "./latency_histogram.ts";
 import type { Measured } from "./measurement.ts";
@@ -75,9 +75,10 @@ class Command {
   async run(args: string[]): Promise<number> {
     const { json } = this.#options;
     onStopSignals(() => this.#interrupt());
+    using site = await siteOf(this.#options);
+    this.#refuseNothing(site);
     this.#print(machineLine(describeMachine()));
     this.#print(LEGEND);
-    using site = await siteOf(this.#options);
     for (const measure of this.#options.measures) await this.#table(measure, site);
     if (this.#interrupted) return INTERRUPTED;
     const { measurements, failed, verdicts } = this.#results;
@@ -87,6 +88,17 @@ class Command {
     if (json !== undefined) writeResult(json, resultOf("latency", command, this.#results));
     const missed = verdicts.some(({ met }) => met === false);
     return failed.length > 0 || missed || measurements.length === 0 ? 1 : 0;
+  }
+
+  /** Where all would be skipped, there is nothing to print but why. */
+  #refuseNothing({ interfaces, noInterfaces }: Site): void {
+    const { measures, kinds } = this.#options;
+    const reasons = measures.flatMap((measure) =>
+      kinds.map((kind) => ({ kind, why: whyNot(measure, kind, interfaces, noInterfaces) }))
+    );
+    const [{ kind, why }] = reasons;
+    if (reasons.some(({ why }) => why === undefined)) return;
+    throw new UsageError(`Cannot measure "${kind}": ${why}`);
   }
 
   async #table(measure: Measure, site: Site): Promise<void> {
@@ -157,6 +169,7 @@ await runCommand(async () => {
     console.log(LATENCY_HELP);
     return 0;
   }
+  checkResultFile(options.json);
   currentCore(); // says at once if the native library is missing
   return await new Command(options).run(Deno.args);
 });

@@ -46,7 +46,7 @@ export interface Measured extends Account, Taken {
   asScheduled: Distribution;
   /** How late the generator was, of the packets measured. */
   late: Distribution;
-  /** Share of the time in which a loop that does nothing was held up, before or after; all threads together. */
+  /** Share of the time in which a loop that does nothing was held up, before or after; the mean over the threads. */
   heldUpShare: number;
   /** ns from a thread's core to the next one's, the largest of before and after; `null` with one thread or no C compiler. */
   distanceNs: number | null;
@@ -94,7 +94,7 @@ async function measure(plan: Plan, control: Control): Promise<Measured> {
     modes,
     ...distributionsOf(pairs, hz),
     ...taken,
-    heldUpShare: Math.min(1, counts.reduce((sum, c) => sum + c.heldUpShare, 0)),
+    heldUpShare: counts.reduce((sum, c) => sum + c.heldUpShare, 0) / counts.length,
     distanceNs: finiteOrNull(Math.max(before, distance(cores))),
   };
 }

@@ -6,6 +6,9 @@ import { CommandLine, typed } from "../../ffi/command_line.ts";
 import { choiceOption, numberOption, UsageError } from "../../ffi/usage.ts";
 import { type Kind, KINDS, type Layout, type Measure, MEASURES, parseLayout } from "./plan.ts";
 
+const MIN_RATE_HZ = 100, MAX_RATE_HZ = 1e6;
+const MIN_SECONDS = 0.1, MAX_SECONDS = 600;
+
 /** The help text. */
 export const LATENCY_HELP =
   `Measures how long a packet takes from the sender's ring to the engine, and from there
@@ -16,8 +19,8 @@ Usage: deno task bench:latency [options]
   --measures LIST   ${MEASURES.join(",")}         (all)
   --kinds LIST      ${KINDS.join(",")}   (all)
   --wait LIST       all, or of ${WAITS.join(",")}               (all)
-  --rate N          packets a second   (20000; 100000 without kernel)
-  --seconds N       of each measurement, after two of warming up   (5)
+  --rate N          packets a second, ${MIN_RATE_HZ} to ${MAX_RATE_HZ}   (20000; 100000 without kernel)
+  --seconds N       of each measurement, ${MIN_SECONDS} to ${MAX_SECONDS}, after two of warming up   (5)
   --threads LIST    which roles share a thread, as in "generator,capture+engine"
                     (a thread each; on two cores generator+engine,capture one way
                     and generator,capture+engine for tick to trade)
@@ -46,7 +49,6 @@ export interface LatencyOptions {
   help: boolean;
 }
 
-const MAX_RATE_HZ = 1e6, MAX_SECONDS = 600;
 const DEFAULTS = { measures: "all", kinds: "all", wait: "all", seconds: "5" };
 const KNOWN = {
   values: ["rate", "threads", "i", "o", "json", ...Object.keys(DEFAULTS)],
@@ -74,8 +76,8 @@ export function parseLatencyOptions(args: string[]): LatencyOptions {
     measures: listOption("--measures", values.measures, MEASURES),
     kinds: listOption("--kinds", values.kinds, KINDS),
     waits: listOption("--wait", values.wait, WAITS),
-    rateHz: values.rate === undefined ? undefined : number("rate", 100, MAX_RATE_HZ),
-    seconds: number("seconds", 0.1, MAX_SECONDS),
+    rateHz: values.rate === undefined ? undefined : number("rate", MIN_RATE_HZ, MAX_RATE_HZ),
+    seconds: number("seconds", MIN_SECONDS, MAX_SECONDS),
     layout: values.threads === undefined ? undefined : parseLayout(values.threads),
     testbed,
     receive,

@@ -3,7 +3,7 @@
  */
 import { digits } from "../harness/numbers.ts";
 import { doubts } from "./judge.ts";
-import { CORRECTION, type Distribution } from "./latency_histogram.ts";
+import type { Distribution } from "./latency_histogram.ts";
 import type { Measured } from "./measurement.ts";
 import type { Measure, Plan } from "./plan.ts";
 
@@ -12,26 +12,36 @@ const TITLES: Record<Measure, string> = {
   "tick-to-trade":
     "Tick to trade: packet on the sender's ring → engine → order received by the sender",
 };
-const COLUMNS = ["P50", "P90", "P99", "P99.9", "P99.99", "max", "mean"];
-const NAME_WIDTH = 26, WIDTH = 8;
+/** With fewer samples a percentile is only the largest of them. */
+const COLUMNS: [title: string, of: keyof Distribution, samples: number][] = [
+  ["P50", "p50", 1],
+  ["P90", "p90", 10],
+  ["P99", "p99", 100],
+  ["P99.9", "p999", 1000],
+  ["P99.99", "p9999", 10_000],
+  ["max", "max", 1],
+  ["mean", "mean", 1],
+];
+const NAME_WIDTH = 26, WIDTH = 8, COUNT_WIDTH = 10;
 
 /** What comes before all tables. */
 export const LEGEND =
   `µs; "as sent": from the moment that the packet was written; "as scheduled": ` +
-  `corrected for coordinated omission, ${CORRECTION}.\nThe generator always spins: waiting is what the ` +
-  `capture does, and an engine on a thread of its own. Lost packets are in no percentile.`;
+  `from when it was due, which corrects for coordinated omission.\nThe generator always spins: waiting is ` +
+  `what the capture does, and an engine on a thread of its own. "-": too few samples for that percentile.\n` +
+  `"measured": packets, or orders in tick to trade; those lost are in no percentile.`;
 
 /** What comes before a measure's rows. */
 export function tableHead(measure: Measure): string[] {
-  const columns = [...COLUMNS, "packets", "lost"].map((name) => name.padStart(WIDTH)).join("");
-  return [TITLES[measure], `  ${"".padEnd(NAME_WIDTH)}${columns}`];
+  const columns = COLUMNS.map(([title]) => title.padStart(WIDTH)).join("");
+  return [TITLES[measure], `  ${"".padEnd(NAME_WIDTH)}${columns}${counts("measured", "lost")}`];
 }
 
 /** The lines of one measurement. */
 export function tableRows(measured: Measured): string[] {
   const { plan, asSent, asScheduled, lost, ordersLost } = measured;
   const name = `${plan.kind.padEnd(8)}${plan.wait.padEnd(7)}`;
-  const tail = [asSent.count, lost + ordersLost].map((n) => String(n).padStart(WIDTH)).join("");
+  const tail = counts(`${asSent.count}`, `${lost + ordersLost}`);
   return [
     `  ${`${name}as sent`.padEnd(NAME_WIDTH)}${cells(asSent)}${tail}`,
     `  ${`${"".padEnd(15)}as scheduled`.padEnd(NAME_WIDTH)} ${cells(asScheduled).slice(1)}`,
@@ -46,9 +56,13 @@ export function setupLine({ layout, cores, rateHz, seconds, ports }: Plan): stri
   return `${threads}; ${rateHz.toLocaleString("en")} packets/s for ${seconds} s${ways}`;
 }
 
+function counts(measured: string, lost: string): string {
+  return measured.padStart(COUNT_WIDTH) + lost.padStart(WIDTH);
+}
+
 function cells(d: Distribution): string {
-  return [d.p50, d.p90, d.p99, d.p999, d.p9999, d.max, d.mean]
-    .map((ns) => digits(ns / 1000).padStart(WIDTH)).join("");
+  return COLUMNS.map(([, of, samples]) => d.count < samples ? "-" : digits(d[of] / 1000))
+    .map((cell) => cell.padStart(WIDTH)).join("");
 }
 
 function notes(measured: Measured): string[] {

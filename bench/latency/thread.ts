@@ -12,7 +12,7 @@ import { HYBRID_SPIN_S, type Wait } from "../../capture/pump_loop.ts";
 import type { CaptureCounts } from "../../capture/capture_state.ts";
 import { PAYLOAD_LENGTH } from "../../engine/tick.ts";
 import { TickRing } from "../../engine/tick_ring.ts";
-import { pinToCore } from "../../ffi/host.ts";
+import { nowNs, pinToCore } from "../../ffi/host.ts";
 import { loadLibrary } from "../../ffi/library.ts";
 import { openPort } from "../../ffi/open_port.ts";
 import { type Port, RX, TX, type Wanted } from "../../ffi/port.ts";
@@ -103,6 +103,7 @@ class Thread {
     const turns = [generator, this.#receiver, this.#capture, this.#engine]
       .filter((turn): turn is Generator & Turn => turn !== undefined);
     const ended = () => {
+      generator?.watchClock();
       if (generator?.done) control.saySent();
       return control.stopping;
     };
@@ -110,6 +111,7 @@ class Thread {
     this.#lookForHoldUps();
     generator?.begin();
     takeTurns(turns, ended, this.#sleeper(), this.#clock);
+    generator?.checkClock();
     this.#lookForHoldUps();
   }
 
@@ -147,7 +149,7 @@ class Thread {
   }
 
   #take(role: RoleName): void {
-    const { ports, measure, schedule } = this.#orders, trades = measure === "tick-to-trade";
+    const { ports, measure, schedule, tscHz } = this.#orders, trades = measure === "tick-to-trade";
     const records = this.#records,
       clock = this.#clock,
       port = (name: string) => this.#ports.get(name)!;
@@ -155,7 +157,7 @@ class Thread {
       const sink = ports
         ? new StampedSender(port(ports.send), TICKS, ports.ticksTo)
         : new RingSink(this.#ticks);
-      this.#generator = new Generator(sink, schedule, clock);
+      this.#generator = new Generator(sink, schedule, clock, () => nowNs() / 1e9 * tscHz);
       if (trades) {
         this.#receiver = new OrderReceiver(
           port(ports!.receive),

@@ -20,7 +20,7 @@ import { allowedCores } from "../../ffi/host.ts";
 import { onStopSignals, runCommand } from "../../ffi/usage.ts";
 import { Child, killChildren } from "../harness/child.ts";
 import { describeMachine, machineLine } from "../harness/machine.ts";
-import { resultOf, writeResult } from "../harness/result.ts";
+import { checkResultFile, resultOf, writeResult } from "../harness/result.ts";
 import {
   type Check,
   checkCounters,
@@ -62,6 +62,7 @@ async function main(): Promise<number> {
     console.log(SOAK_HELP);
     return 0;
   }
+  checkResultFile(options.json);
   const print = options.json === "-" ? console.error : console.log;
   const receiver = receiverOptions(options);
   const machine = machineLine(describeMachine());
@@ -151,7 +152,7 @@ function allChecks(
 ): Check[] {
   return [
     checkMemory(intervals),
-    checkCounters(totals, sent, receive.startsWith("soft:")),
+    checkCounters(totals, sent, receive),
     checkService(intervals),
     checkStalls(totals.stalls),
     checkV8(intervals),

@@ -28,6 +28,23 @@ Usage: deno task soak [options]
   --json FILE       also write all figures to FILE; - is standard output
   --help            show this
 
+Columns, each of its interval alone:
+  min               when it ended
+  Mpps              millions of packets received a second
+  P50, P99, P99.9   ns that a packet took, its share of its burst's sync included
+  heap, ext.        MB in use after a collection, by objects of V8, and by what
+                    lies outside its heap (ext., external: buffers, rings)
+  resident          MB of the receiver's process
+  scavenge, mark-compact   V8's collections of young objects, and of all
+  deopt             functions whose optimised code V8 threw away
+  lost              packets that the port lost before the capture
+  dropped           ticks for which the tick ring had no room
+  stolen            ms that the hypervisor took from the cores, all together
+  waited            ms that the receiver's threads wanted to run and others did
+
+Checks of memory and service time compare the last interval with the second: they
+take three.
+
 Ctrl-C ends it early, with the checks on what was done.`;
 
 /** What `deno task soak` is asked for. */
