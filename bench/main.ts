@@ -8,7 +8,7 @@ import { numberOption, onStopSignals, runCommand, UsageError } from "../ffi/usag
 import { Child, stopChildren } from "./harness/child.ts";
 import { asTask } from "./harness/compare.ts";
 import { describeMachine, machineLine } from "./harness/machine.ts";
-import { resultOf, writeResult } from "./harness/result.ts";
+import { checkResultFile, resultOf, writeResult } from "./harness/result.ts";
 import { allMet, type ComparisonResult, runComparisons } from "./harness/run_comparisons.ts";
 
 const TIMEOUT_MS = 20 * 60_000, INTERRUPTED = 130;
@@ -44,6 +44,7 @@ async function main(): Promise<number> {
     throw new UsageError(`Cannot run bench "${strange}": no such bench: see --help`);
   }
   const seconds = numberOption("--seconds", values.seconds, { low: 0.01, high: 600, whole: false });
+  checkResultFile(values.json);
   const print = values.json === "-" ? console.error : console.log;
   let interrupted = false;
   onStopSignals(() => {

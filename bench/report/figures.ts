@@ -6,7 +6,7 @@ import type { ComparisonResult, WayResult } from "../harness/run_comparisons.ts"
 import { type Machine, machineLine } from "../harness/machine.ts";
 import { digits, median } from "../harness/numbers.ts";
 import type { Result } from "../harness/result.ts";
-import type { Limit } from "../rx/find_limit.ts";
+import { doubtOf, type Limit } from "../rx/find_limit.ts";
 import type { KindResults, RxResults } from "../rx/rx_results.ts";
 import { meaning } from "../rx/verdict.ts";
 import { latencySection } from "./latency_figures.ts";
@@ -113,19 +113,27 @@ function pacedSection(result: Result<RxResults>): string {
 }
 
 function limitSection(
-  result: Result<{ limits: Limit[]; seconds: number; resolution: number }>,
+  result: Result<{ limits: Limit[]; seconds: number; resolution: number; retries: number }>,
 ): string {
-  const { limits, seconds, resolution } = result.results;
+  const { limits, seconds, resolution, retries } = result.results;
   const rows = limits.map(({ kind, mpps, lossAtMpps, trials }) => [
     kind,
     digits(mpps),
     lossAtMpps === null ? "none: the sender's most" : digits(lossAtMpps),
     String(trials.length),
   ]);
+  const doubts = limits.flatMap((limit) => {
+    const doubt = doubtOf(limit);
+    return doubt === undefined ? [] : `${limit.kind}: ${doubt}`;
+  });
   return [
     `### Highest rate without a loss`,
-    `${commandOf(result)}: by bisection to ${resolution * 100} %, in trials of ${seconds} s.`,
+    `${commandOf(result)}: by bisection to ${
+      resolution * 100
+    } %, in trials of ${seconds} s; a trial with losses is ` +
+    `repeated ${retries} times before it counts.`,
     table(["port", "Mpps", "losses at", "trials"], rows),
+    ...(doubts.length === 0 ? [] : [`Doubtful: ${doubts.join("; ")}.`]),
   ].join("\n\n");
 }
 

@@ -4,7 +4,7 @@
 import { onStopSignals, runCommand, UsageError } from "../../ffi/usage.ts";
 import { ChildError, killChildren } from "../harness/child.ts";
 import { describeMachine, driverOf, machineLine } from "../harness/machine.ts";
-import { resultOf, writeResult } from "../harness/result.ts";
+import { checkResultFile, resultOf, writeResult } from "../harness/result.ts";
 import { runExperiment, type Subject, subjectsOf } from "./experiment.ts";
 import { findLimit, type Limit, limitTable, trialLine } from "./find_limit.ts";
 import { removeLeftovers } from "./flood.ts";
@@ -23,6 +23,8 @@ async function main(): Promise<number> {
     console.log(RX_HELP);
     return 0;
   }
+  checkResultFile(options.json);
+  checkResultFile(options.svg);
   let site: Site | undefined;
   let kinds: Kind[] = [];
   const cleanUp = async () => {
