@@ -70,3 +70,8 @@ Deno.test("deno bench without permissions lists every bench as skipped, and why"
   assert(skipped.length >= names.length, stderr);
   for (const line of skipped) assertStringIncludes(line, "run deno bench -P=bench");
 });
+
+Deno.test("the README's figures are those of bench/results", async () => {
+  const { code, stderr } = await deno("run", "-q", "-P=bench", "bench/report/main.ts", "--check");
+  assertEquals([code, stderr], [0, ""]);
+});

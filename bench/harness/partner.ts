@@ -15,7 +15,8 @@
 import { pinToCore } from "../../ffi/host.ts";
 
 /** The shared words: the bench says go; the partner has stopped. */
-const GO = 0, STOPPED = 1;
+const GO = 0, STOPPED = 1; // words
+const GIVE_UP = 2; // of GO: no run comes any more
 const STOP_MS = 2000;
 const SPIN_MS = 60_000; // only so that nothing hangs for ever
 
@@ -75,6 +76,7 @@ export class Partner<Orders, Result> {
   /** Ends it, and returns when it has cleaned up, though the event loop may never turn again. */
   stop(): void {
     if (this.#isBegun) {
+      Atomics.store(this.#words, GO, GIVE_UP); // it may be waiting for a run
       this.#worker.postMessage("stop");
       Atomics.wait(this.#words, STOPPED, 0, STOP_MS);
     }
@@ -108,8 +110,7 @@ export function serve<Orders, Result>(
     pinToCore(core);
     part = make(orders);
     postMessage({});
-    spin(words);
-    part.run();
+    if (spin(words)) part.run();
   };
   addEventListener("message", ({ data }: MessageEvent<Start<Orders> | "finish" | "stop">) => {
     try {
@@ -126,11 +127,13 @@ export function serve<Orders, Result>(
   });
 }
 
-function spin(words: Int32Array): void {
+/** Whether there is to be a run. */
+function spin(words: Int32Array): boolean {
   const end = performance.now() + SPIN_MS;
   while (Atomics.load(words, GO) === 0) {
     if (performance.now() > end) {
       throw new Error(`Cannot go on: nobody said go for ${SPIN_MS} ms: see what failed before`);
     }
   }
+  return Atomics.load(words, GO) !== GIVE_UP;
 }
