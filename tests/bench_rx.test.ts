@@ -250,6 +250,7 @@ const WRONG: [string[], string][] = [
   [["-i", "a", "-o", "b", "--testbed"], "Cannot use -i with --testbed: two networks: choose one"],
   [["--seconds", "0"], `Cannot use --seconds "0": out of range`],
   [["--core", "999"], `Cannot use --core "999": no such core here`],
+  [["-i", "nosuch", "-o", "lo"], `Cannot use -i "nosuch": no such interface`],
   [["-z"], `Cannot use "-z": no such option`],
 ];
 

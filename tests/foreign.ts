@@ -39,16 +39,18 @@ function whatIsMissing(): string | undefined {
 
 /**
  * Registers a test in a network of its own; without root, or the programs of the other side, it is shown
- * as ignored, with the reason.
+ * as ignored, with the reason; `missing` is a reason of one's own.
  */
 export function testNetwork(
   name: string,
   options: TestbedOptions,
   fn: (testbed: Testbed, t: Deno.TestContext) => Promise<void>,
+  missing?: string,
 ): void {
+  const why = absent ?? missing;
   Deno.test({
-    name: absent ? `${name} (${absent})` : name,
-    ignore: absent !== undefined,
+    name: why ? `${name} (${why})` : name,
+    ignore: why !== undefined,
     fn: async (t) => {
       using testbed = Testbed.create(options);
       if (!options.together) {

@@ -54,7 +54,9 @@ export async function runExperiment(
       else listener.onRun(round, subject, done.run);
     }
   }
-  const kinds = subjects.flatMap((subject, i) => resultsOf(subject, floods[i], floods[0], options));
+  // The first that ran at all.
+  const baseline = floods.find((tried) => tried.some((done) => typeof done !== "string")) ?? [];
+  const kinds = subjects.flatMap((subject, i) => resultsOf(subject, floods[i], baseline, options));
   const failed = subjects.flatMap(({ label: kind }, i) => {
     const why = floods[i][0];
     return kinds.some((other) => other.kind === kind) ? [] : [{ kind, why: String(why) }];

@@ -2,6 +2,8 @@
  * Purpose: the interfaces that bench:rx floods: two of this machine, or a veth pair between namespaces of its
  * own.
  */
+import { receiveQueues } from "../../ffi/host.ts";
+import { PortError } from "../../ffi/port_error.ts";
 import { UsageError } from "../../ffi/usage.ts";
 import { LOCAL } from "./kinds.ts";
 import type { RxOptions } from "./rx_options.ts";
@@ -25,10 +27,12 @@ export interface Site extends Disposable {
 /**
  * Makes or finds it.
  *
- * @throws {UsageError} where a test network is asked for and cannot be had.
+ * @throws {UsageError} where an interface is not there, or a test network is asked for and cannot be had.
  */
 export async function siteOf({ testbed, receive, send, kinds }: RxOptions): Promise<Site> {
   if (receive !== undefined && send !== undefined) {
+    checkInterface("-i", receive);
+    checkInterface("-o", send);
     return nowhere("", { receive, send, receiveInside: [], sendInside: [] });
   }
   if (!testbed && kinds?.every((kind) => LOCAL.includes(kind))) return nowhere("none named");
@@ -48,6 +52,17 @@ export async function siteOf({ testbed, receive, send, kinds }: RxOptions): Prom
     sendInside: bed.inside("left", []),
   };
   return { network, why: "", [Symbol.dispose]: () => bed[Symbol.dispose]() };
+}
+
+function checkInterface(flag: string, name: string): void {
+  try {
+    receiveQueues(name);
+  } catch (error) {
+    if (!(error instanceof PortError)) throw error;
+    throw new UsageError(
+      `Cannot use ${flag} "${name}": no such interface: list them with "ip link"`,
+    );
+  }
 }
 
 function nowhere(why: string, network?: Network): Site {
