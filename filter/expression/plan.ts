@@ -1,0 +1,73 @@
+/**
+ * Purpose: a tree as blocks, each with one test and two ways on: what all compilers start from.
+ *
+ * ```text
+ *  block 0   load 2 at 12 == 0x0800   yes ─▶ 1       no ─▶ reject
+ *  block 1   load 1 at 23 == 17       yes ─▶ 2       no ─▶ reject
+ *  block 2   load 2 at 36 == 5001     yes ─▶ accept  no ─▶ reject
+ * ```
+ * Ways lead only to later blocks, so no packet can go round in circles.
+ */
+import type { Node, Relation, Test, Value } from "./tree.ts";
+
+/** Where a way leads that leads to no block. */
+export const ACCEPT = -1, REJECT = -2;
+
+/** A test, and which block comes next. */
+export interface Block {
+  relation: "==" | ">" | ">=";
+  left: Value;
+  right: Value;
+  /** Index of the block where the test holds, and where it does not; or ACCEPT, REJECT. */
+  yes: number;
+  no: number;
+}
+
+/** What to do with a packet. */
+export interface Plan {
+  /** The first block; or ACCEPT, REJECT, where it is the same for every packet. */
+  entry: number;
+  /** Each leads to later ones only, and can be reached. */
+  blocks: Block[];
+}
+
+/** The plan of a tree. */
+export function planOf(tree: Node): Plan {
+  const backwards: Block[] = [];
+  const entry = lay(tree, ACCEPT, REJECT, backwards);
+  const last = backwards.length - 1, turned = (way: number) => way < 0 ? way : last - way;
+  return {
+    entry: turned(entry),
+    blocks: backwards.reverse().map((block) => ({
+      ...block,
+      yes: turned(block.yes),
+      no: turned(block.no),
+    })),
+  };
+}
+
+/** Lays a node's blocks before those at `yes` and `no`; returns where it begins. */
+function lay(node: Node, yes: number, no: number, blocks: Block[]): number {
+  switch (node.kind) {
+    case "constant":
+      return node.value ? yes : no;
+    case "not":
+      return lay(node.part, no, yes, blocks);
+    case "and":
+      return node.parts.reduceRight((next, part) => lay(part, next, no, blocks), yes);
+    case "or":
+      return node.parts.reduceRight((next, part) => lay(part, yes, next, blocks), no);
+    case "test":
+      return blocks.push(blockOf(node, yes, no)) - 1;
+  }
+}
+
+/** Of the six relations three, and three with their ways exchanged. */
+function blockOf({ relation, left, right }: Test, yes: number, no: number): Block {
+  const same: Partial<Record<Relation, Block["relation"]>> = { "==": "==", ">": ">", ">=": ">=" };
+  const opposite = { "!=": "==", "<": ">=", "<=": ">" } as const;
+  const straight = same[relation];
+  return straight !== undefined
+    ? { relation: straight, left, right, yes, no }
+    : { relation: opposite[relation as keyof typeof opposite], left, right, yes: no, no: yes };
+}
