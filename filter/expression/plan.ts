@@ -10,6 +10,8 @@
  */
 import type { Node, Relation, Test, Value } from "./tree.ts";
 
+const MIRRORED = { "==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<=" } as const;
+
 /** Where a way leads that leads to no block. */
 export const ACCEPT = -1, REJECT = -2;
 
@@ -62,8 +64,15 @@ function lay(node: Node, yes: number, no: number, blocks: Block[]): number {
   }
 }
 
-/** Of the six relations three, and three with their ways exchanged. */
+/** Of the six relations three, and three with their ways exchanged; a number stands on the right. */
 function blockOf({ relation, left, right }: Test, yes: number, no: number): Block {
+  if (left.kind === "number" && right.kind !== "number") {
+    return blockOf(
+      { kind: "test", relation: MIRRORED[relation], left: right, right: left },
+      yes,
+      no,
+    );
+  }
   const same: Partial<Record<Relation, Block["relation"]>> = { "==": "==", ">": ">", ">=": ">=" };
   const opposite = { "!=": "==", "<": ">=", "<=": ">" } as const;
   const straight = same[relation];

@@ -1,0 +1,213 @@
+/**
+ * Purpose: a plan without what is known already: of a packet that is IPv4 nobody asks again whether it is.
+ *
+ * ```text
+ *  before   type == IPv6? ─no▶ type == IPv4? ─yes▶ … port? ─yes▶ type == IPv4? ─yes▶ address?
+ *  after    type == IPv6? ─no▶ type == IPv4? ─yes▶ … port? ─yes───────────────────▶ address?
+ * ```
+ * What is known at the begin of a block is what all ways to it have in common; on its ways out that, and the
+ * outcome of its test. A way that leads to a block whose outcome is known there goes on to where that leads.
+ * Only what has been read before is known, so that no read is lost that could reject the packet.
+ */
+import { Interner } from "./intern.ts";
+import { ACCEPT, type Block, type Plan, REJECT } from "./plan.ts";
+import { calculate, compares, type Value } from "./tree.ts";
+
+const MAX_PASSES = 8;
+const MAX_FACTS = 64, MAX_NOT = 64; // of more than these the latest are forgotten
+
+/** What a value is known to be: within both, and none of these. */
+interface Range {
+  low: number;
+  high: number;
+  not: readonly number[];
+}
+
+/** Of values by their number. */
+type Facts = ReadonlyMap<number, Range>;
+
+/** The same plan with fewer blocks, and ways that pass fewer of them; verdicts stay the same for any packet. */
+export function optimise(plan: Plan): Plan {
+  let best = interned(plan);
+  for (let pass = 0; pass < MAX_PASSES; pass++) {
+    const next = shared(reachable(threaded(best)));
+    if (sameShape(next, best)) break;
+    best = next;
+  }
+  return best;
+}
+
+/** With one object for each value. */
+function interned({ entry, blocks }: Plan): Plan {
+  const all = new Interner();
+  return {
+    entry,
+    blocks: blocks.map((block) => ({
+      ...block,
+      left: all.one(block.left),
+      right: all.one(block.right),
+    })),
+  };
+}
+
+/** With ways that lead past what is known. */
+function threaded({ entry, blocks }: Plan): Plan {
+  const all = new Interner();
+  const known: (Facts | undefined)[] = blocks.map(() => undefined);
+  const next = blocks.map((block) => ({ ...block })), nothing: Facts = new Map();
+  const first = follow(entry, nothing, next, all);
+  if (first >= 0) known[first] = nothing;
+  next.forEach((block, i) => {
+    const facts = known[i];
+    if (facts === undefined) return; // nobody comes here any longer
+    for (const outcome of [true, false]) {
+      const after = learnt(facts, block, outcome, all);
+      const target = follow(outcome ? block.yes : block.no, after, next, all);
+      if (outcome) block.yes = target;
+      else block.no = target;
+      if (target >= 0) known[target] = common(known[target], after);
+    }
+  });
+  return { entry: first, blocks: next };
+}
+
+/** Where a way leads in the end. */
+function follow(to: number, facts: Facts, blocks: readonly Block[], all: Interner): number {
+  while (to >= 0) {
+    const outcome = decided(blocks[to], facts, all);
+    if (outcome === undefined) return to;
+    to = outcome ? blocks[to].yes : blocks[to].no;
+  }
+  return to;
+}
+
+/** What comes out of a test, if that is known. */
+function decided({ relation, left, right }: Block, facts: Facts, all: Interner) {
+  const a = rangeOf(left, facts, all), b = rangeOf(right, facts, all);
+  if (a === undefined || b === undefined) {
+    const before = facts.get(testId({ relation, left, right }, all));
+    if (before === undefined || before.low !== before.high) return undefined; // or both ways led here
+    return before.low === 1;
+  }
+  if (a.low === a.high && b.low === b.high) return compares(relation, a.low, b.low);
+  if (relation === "==") {
+    const apart = a.high < b.low || b.high < a.low || b.low === b.high && a.not.includes(b.low);
+    return apart ? false : undefined;
+  }
+  const more = relation === ">" ? a.low > b.high : a.low >= b.high;
+  const less = relation === ">" ? a.high <= b.low : a.high < b.low;
+  return more ? true : less ? false : undefined;
+}
+
+/** What is known of a value that has been read. */
+function rangeOf(value: Value, facts: Facts, all: Interner): Range | undefined {
+  if (value.kind === "number") return { low: value.value, high: value.value, not: [] };
+  const known = facts.get(all.id(value));
+  if (known !== undefined || value.kind !== "operation") return known;
+  const left = rangeOf(value.left, facts, all), right = rangeOf(value.right, facts, all);
+  if (left?.low !== left?.high || right?.low !== right?.high || !left || !right) return undefined;
+  const exact = calculate(value.operator, left.low, right.low);
+  return exact === undefined ? undefined : { low: exact, high: exact, not: [] };
+}
+
+/** What is known behind a test. */
+function learnt(facts: Facts, block: Block, outcome: boolean, all: Interner): Facts {
+  const { left, right, relation } = block;
+  const more = new Map(facts);
+  const add = (id: number, range: Range) => {
+    if (more.size < MAX_FACTS || more.has(id)) more.set(id, range);
+  };
+  if (right.kind !== "number") {
+    const bit = outcome ? 1 : 0;
+    add(testId(block, all), { low: bit, high: bit, not: [] });
+    return more;
+  }
+  const id = all.id(left), before = facts.get(id) ?? { low: 0, high: 0xffffffff, not: [] };
+  add(id, narrowed(before, relation, right.value, outcome));
+  return more;
+}
+
+function narrowed(before: Range, relation: Block["relation"], value: number, outcome: boolean) {
+  const { low, high, not } = before;
+  if (relation === "==") {
+    if (outcome) return { low: value, high: value, not: [] };
+    return not.length < MAX_NOT ? { low, high, not: [...not, value] } : before;
+  }
+  const least = relation === ">" ? value + 1 : value; // of those for which it holds
+  return outcome
+    ? { low: Math.max(low, least), high, not }
+    : { low, high: Math.min(high, least - 1), not };
+}
+
+/** A test of two values that are both read has a number of its own, below 0. */
+function testId(
+  { relation, left, right }: Pick<Block, "relation" | "left" | "right">,
+  all: Interner,
+) {
+  const order = ["==", ">", ">="].indexOf(relation);
+  return -1 - ((all.id(left) * 0x10000 + all.id(right)) * 3 + order);
+}
+
+/** What holds on both ways. */
+function common(a: Facts | undefined, b: Facts): Facts {
+  if (a === undefined) return b;
+  const both = new Map<number, Range>();
+  for (const [id, x] of a) {
+    const y = b.get(id);
+    if (y === undefined) continue;
+    both.set(id, {
+      low: Math.min(x.low, y.low),
+      high: Math.max(x.high, y.high),
+      not: x.not.filter((value) => isNot(y, value)).concat(
+        y.not.filter((v) => !x.not.includes(v) && isNot(x, v)),
+      ),
+    });
+  }
+  return both;
+}
+
+function isNot({ low, high, not }: Range, value: number): boolean {
+  return value < low || value > high || not.includes(value);
+}
+
+/** Without the blocks that no way leads to. */
+function reachable({ entry, blocks }: Plan): Plan {
+  const used = new Set([entry]);
+  blocks.forEach(({ yes, no }, i) => {
+    if (used.has(i)) used.add(yes).add(no);
+  });
+  const kept = blocks.map((_, i) => i).filter((i) => used.has(i));
+  const place = new Map(kept.map((i, at) => [i, at]));
+  return renumbered(entry, kept.map((i) => blocks[i]), (way) => place.get(way)!);
+}
+
+/** With one block where several ask the same and go on to the same. */
+function shared({ entry, blocks }: Plan): Plan {
+  const all = new Interner(), byText = new Map<string, number>(), stands: number[] = [];
+  const to = (way: number) => way < 0 ? way : stands[way];
+  const merged = blocks.map((block) => ({ ...block }));
+  for (let i = blocks.length - 1; i >= 0; i--) {
+    const block = merged[i];
+    block.yes = to(block.yes);
+    block.no = to(block.no);
+    const text = `${block.relation} ${all.id(block.left)} ${
+      all.id(block.right)
+    } ${block.yes} ${block.no}`;
+    stands[i] = byText.get(text) ?? i;
+    byText.set(text, stands[i]);
+  }
+  return reachable({ entry: to(entry), blocks: merged });
+}
+
+function renumbered(entry: number, blocks: Block[], place: (way: number) => number): Plan {
+  const to = (way: number) => way === ACCEPT || way === REJECT ? way : place(way);
+  return {
+    entry: to(entry),
+    blocks: blocks.map((block) => ({ ...block, yes: to(block.yes), no: to(block.no) })),
+  };
+}
+
+function sameShape(a: Plan, b: Plan): boolean {
+  return a.entry === b.entry && a.blocks.length === b.blocks.length &&
+    a.blocks.every(({ yes, no }, i) => yes === b.blocks[i].yes && no === b.blocks[i].no);
+}

@@ -1,0 +1,183 @@
+/**
+ * Purpose: a plan as JavaScript statements, to be put into a loop or a function.
+ *
+ * ```text
+ *  packet: {
+ *    rejected: {
+ *      accepted: {
+ *        b2: {
+ *          … if (!(test of block 0)) break b2;
+ *          … if (test of block 1) break accepted;
+ *        }
+ *        … if (!(test of block 2)) break rejected;
+ *      }
+ *      what happens to an accepted packet
+ *      break packet;
+ *    }
+ *    what happens to a rejected one
+ *  }
+ * ```
+ * A way on is a `break` out of the statement that ends where the next block begins; if that is the one below,
+ * it is nothing. On any way a word is read once, and once asked whether the packet is long enough. Tests
+ * of the same word one behind the other become one.
+ */
+import { Interner } from "./intern.ts";
+import {
+  hex,
+  type JavaScriptReads,
+  type Known,
+  ValueWriter,
+  type WordTest,
+} from "./javascript_values.ts";
+import { ACCEPT, type Block, type Plan, REJECT } from "./plan.ts";
+
+/** Statements that stand inside each other: V8 descends into them on its stack. */
+const MAX_LABELS = 300;
+
+/** Statements, and the variables that they want: to be declared before, once for all packets. */
+export interface JavaScriptCode {
+  variables: string[];
+  statements: string;
+}
+
+/**
+ * The statements for one packet; they run `accept` or `reject`, which are statements, too. Nothing where the
+ * plan is too large for V8 to compile.
+ */
+export function toJavaScript(
+  plan: Plan,
+  reads: JavaScriptReads,
+  accept: string,
+  reject: string,
+): JavaScriptCode | undefined {
+  if (plan.entry < 0) {
+    return { variables: [], statements: plan.entry === ACCEPT ? accept : reject };
+  }
+  const writer = new BlockWriter(plan, reads);
+  const body = writer.write();
+  const labels = [...writer.labels].sort((a, b) => b - a);
+  if (labels.length > MAX_LABELS) return undefined;
+  const head = ["packet: {", "rejected: {", "accepted: {", ...labels.map((i) => `b${i}: {`)];
+  const tail = ["}", accept, "break packet;", "}", reject, "}"];
+  return {
+    variables: [...writer.values.variables],
+    statements: [...head, ...body, ...tail].filter((line) => line !== "").join("\n"),
+  };
+}
+
+/** Writes blocks in their order. */
+class BlockWriter {
+  readonly values: ValueWriter;
+  /** Blocks that are jumped to. */
+  readonly labels = new Set<number>();
+  readonly #blocks: readonly Block[];
+  readonly #known: (Known | undefined)[];
+  readonly #taken = new Set<number>(); // blocks whose test another one does, too
+  readonly #waysTo: number[];
+
+  constructor(plan: Plan, reads: JavaScriptReads) {
+    this.values = new ValueWriter(reads, new Interner());
+    this.#blocks = plan.blocks;
+    this.#known = plan.blocks.map(() => undefined);
+    this.#known[plan.entry] = { variables: new Set(), extents: new Map() };
+    this.#waysTo = plan.blocks.map(() => 0);
+    for (const { yes, no } of plan.blocks) {
+      for (const way of [yes, no]) if (way >= 0) this.#waysTo[way]++;
+    }
+  }
+
+  write(): string[] {
+    const written = this.#blocks.map((_, i) => this.#taken.has(i) ? [] : this.#block(i));
+    return written.flatMap((lines, i) => this.labels.has(i) ? ["}", ...lines] : lines);
+  }
+
+  #block(i: number): string[] {
+    const { values } = this, block = this.#blocks[i];
+    values.before = [];
+    values.known = this.#known[i]!;
+    const first = block.relation === "==" && block.right.kind === "number"
+      ? values.wordTest(block.left, block.right.value)
+      : undefined;
+    const { yes, no } = block;
+    if (yes === no) { // only its reads matter: they may lie beyond the end
+      this.#condition(block, true);
+      return [...values.before, ...this.#go(i, yes)];
+    }
+    if (first === undefined) {
+      const texts = [this.#condition(block, true), this.#condition(block, false)];
+      return [...values.before, ...this.#ways(i, texts, yes, no)];
+    }
+    const { test, yes: on } = this.#withNext(block, first);
+    const left = test.mask === -1 ? test.word : `(${test.word} & ${hex(test.mask)})`;
+    const texts = ["===", "!=="].map((sign) => `${left} ${sign} ${hex(test.value)}`);
+    return [...values.before, ...this.#ways(i, texts, on, no)];
+  }
+
+  /** Takes tests of the same word into a test, as long as the next block is one and nobody else comes there. */
+  #withNext({ yes, no }: Block, test: WordTest): { test: WordTest; yes: number } {
+    this.values.take(test);
+    while (yes >= 0 && this.#waysTo[yes] === 1) {
+      const { relation, left, right, ...next } = this.#blocks[yes];
+      if (relation !== "==" || right.kind !== "number" || next.no !== no) break;
+      const more = this.values.wordTest(left, right.value);
+      if (more === undefined || more.word !== test.word) break;
+      if (((more.value ^ test.value) & more.mask & test.mask) !== 0) break;
+      // A read beyond the end rejects, which must not come before a "no" that leads elsewhere.
+      if (no !== REJECT && !this.values.reaches(more.load)) break;
+      this.values.take(more);
+      this.#taken.add(yes);
+      test = { ...test, mask: more.mask | test.mask, value: more.value | test.value };
+      yes = next.yes;
+    }
+    return { test, yes };
+  }
+
+  #condition({ relation, left, right }: Block, outcome: boolean): string {
+    if (relation === "==") {
+      return `${this.values.text(left)} ${outcome ? "===" : "!=="} ${this.values.text(right)}`;
+    }
+    const sign = outcome ? relation : { ">": "<=", ">=": "<" }[relation];
+    return `${this.values.unsigned(left)} ${sign} ${this.values.unsigned(right)}`;
+  }
+
+  /** The jumps behind a test; of its two texts the second is the opposite. */
+  #ways(i: number, [holds, not]: string[], yes: number, no: number): string[] {
+    const next = this.#next(i);
+    if (yes === next) return [`if (${not}) ${this.#jump(no)}`, ...this.#go(i, yes)];
+    return [`if (${holds}) ${this.#jump(yes)}`, ...this.#go(i, no)];
+  }
+
+  #go(i: number, to: number): string[] {
+    if (to !== this.#next(i)) return [this.#jump(to)];
+    this.#reached(to);
+    return [];
+  }
+
+  /** What is written below block `i`. */
+  #next(i: number): number {
+    do i++; while (this.#taken.has(i));
+    return i < this.#blocks.length ? i : ACCEPT;
+  }
+
+  #jump(to: number): string {
+    if (to === ACCEPT) return "break accepted;";
+    if (to === REJECT) return "break rejected;";
+    this.#reached(to);
+    this.labels.add(to);
+    return `break b${to};`;
+  }
+
+  /** Of what is known at `to` stays what is known here, too. */
+  #reached(to: number): void {
+    if (to < 0) return;
+    const { known } = this.values, there = this.#known[to];
+    const extents = there === undefined ? known.extents : new Map(
+      [...there.extents].filter(([name]) => known.extents.has(name))
+        .map(([name, end]) => [name, Math.min(end, known.extents.get(name)!)]),
+    );
+    const variables = there === undefined
+      ? known.variables
+      : there.variables.intersection(known.variables);
+    this.#known[to] = { variables: new Set(variables), extents: new Map(extents) };
+  }
+}
