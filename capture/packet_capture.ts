@@ -8,6 +8,7 @@
  * What goes beyond the hot loop happens once a burst: claiming room, publishing, counting. Where the tick
  * ring has no room, a twin of the loop writes into a scratch ring, and what it accepts is counted as
  * dropped: the hot loop has no branch for it. A patient port's packets stay in it instead: a file waits.
+ * A filter that decodes nothing has no ticks: what it accepts is counted, and logged.
  */
 import { TickRing } from "../engine/tick_ring.ts";
 import { advance, RING, type Ring, slotsReady } from "../ffi/layout.ts";
@@ -81,7 +82,7 @@ export class PacketCapture {
         `Cannot capture: burst is ${burst}: give a whole number from 1 to ${MAX_BURST}`,
       );
     }
-    if (options.filter.payloadBytes < TICK_BYTES) {
+    if (options.filter.decodes && options.filter.payloadBytes < TICK_BYTES) {
       throw new RangeError(
         `Cannot capture: a payload of ${options.filter.payloadBytes} bytes holds no tick: ` +
           `let the filter want ${TICK_BYTES} at least`,
@@ -186,7 +187,8 @@ export class PacketCapture {
   #takeRing(ring: Ring, count: number): number {
     const { deliver, discard } = this.#loopsFor(ring), { patient } = this.port;
     if (patient && this.#log?.to.roomFor(count, count * ring.bufferBytes) === false) return 0;
-    const tally = this.#tally, room = this.ticks.claim(count);
+    const tally = this.#tally, { decodes } = this.filter;
+    const room = decodes ? this.ticks.claim(count) : 0;
     const first = ring.words[ring.at + RING.head];
     let used = 0, delivered = 0;
     if (room > 0) {
@@ -194,7 +196,7 @@ export class PacketCapture {
       delivered = tally[VERDICT.accepted];
       if (delivered > 0) this.ticks.publish(delivered);
     }
-    if (used >= room && used < count && !patient) {
+    if (used >= room && used < count && (!patient || !decodes)) {
       used += this.#run(ring, discard.run, count - used, this.#scratch);
     }
     if (this.#log !== undefined) this.#copyToLog(ring, first, used);
@@ -258,7 +260,7 @@ export class PacketCapture {
     counters[COUNTER.received] += received;
     counters[COUNTER.bytes] += tally[TALLY_BYTES];
     counters[COUNTER.delivered] += delivered;
-    counters[COUNTER.dropped] += tally[VERDICT.accepted] - delivered;
+    if (this.filter.decodes) counters[COUNTER.dropped] += tally[VERDICT.accepted] - delivered;
     for (let verdict = 0; verdict < VERDICTS; verdict++) counters[verdict] += tally[verdict];
     tally.fill(0);
     return received;

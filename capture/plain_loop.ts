@@ -8,24 +8,32 @@ import { VERDICT } from "../filter/verdict.ts";
 import { TALLY_BYTES, TALLY_PIECES } from "./tally.ts";
 import { decodeTick } from "./tick_decoder.ts";
 
-/** Handles one packet that lies in one slot; returns 1 where it left a tick at `position`, else 0. */
-export function takePacket(
+/** Where a packet lies in its ring's bytes, and what it had on the wire. */
+interface Packet {
+  at: number;
+  length: number;
+  wireLength: number;
+  /** Word index of its slot. */
+  word: number;
+}
+
+/** Handles one packet that lies in one slot; returns 1 where it is accepted, its tick left at `position`, else 0. */
+function takePacket(
   filter: PacketFilter,
   bytes: Uint8Array,
-  at: number,
-  length: number,
+  { at, length, wireLength }: Packet,
   out: Int32Array,
   position: number,
   mask: number,
   tally: Int32Array,
 ): number {
   tally[TALLY_BYTES] += length;
-  const payloadAt = filter.judge(bytes, at, length);
-  if (payloadAt <= 0) {
+  const payloadAt = filter.judge(bytes, at, length, wireLength);
+  if (payloadAt < 0) {
     tally[-payloadAt]++;
     return 0;
   }
-  if (!decodeTick(bytes, at + payloadAt, out, position, mask)) {
+  if (filter.decodes && !decodeTick(bytes, at + payloadAt, out, position, mask)) {
     tally[VERDICT.badTick]++;
     return 0;
   }
@@ -51,9 +59,9 @@ export function plainLoop(
 ): number {
   for (let i = 0; i < count; i++) {
     if (goesOn(ring, head + i)) return i;
-    const { at, length } = packetAt(ring, head + i);
-    const accepted = takePacket(filter, ring.bytes, at, length, out, position, mask, tally);
-    if (accepted !== 0) picks[tally[VERDICT.accepted] - 1] = slotWord(ring, head + i);
+    const packet = packetAt(ring, head + i);
+    const accepted = takePacket(filter, ring.bytes, packet, out, position, mask, tally);
+    if (accepted !== 0) picks[tally[VERDICT.accepted] - 1] = packet.word;
     position += accepted;
   }
   return count;
@@ -86,9 +94,8 @@ export function takeSplit(
     .filter(({ length }) => length > 0);
   tally[TALLY_PIECES] += slots - 1;
   if (pieces.length === 1) {
-    const [{ at, length, word }] = pieces;
-    const accepted = takePacket(filter, ring.bytes, at, length, out, position, mask, tally);
-    if (accepted !== 0) picks[tally[VERDICT.accepted] - 1] = word;
+    const accepted = takePacket(filter, ring.bytes, pieces[0], out, position, mask, tally);
+    if (accepted !== 0) picks[tally[VERDICT.accepted] - 1] = pieces[0].word;
   } else {
     for (const { length } of pieces) tally[TALLY_BYTES] += length;
     tally[VERDICT.split]++;
@@ -106,15 +113,17 @@ function goesOn(ring: Ring, slot: number): boolean {
 }
 
 /** Where a slot's packet lies; where the port says a length that its buffer can't hold, it ends with the buffer. */
-function packetAt(ring: Ring, slot: number): { at: number; length: number; word: number } {
+function packetAt(ring: Ring, slot: number): Packet {
   const word = slotWord(ring, slot);
-  const { words, bufferBytes } = ring;
+  const { words, bufferBytes, originals } = ring;
   const offset = ring.hasOffsets ? (words[word + 2] & offsetMask(ring)) >>> 0 : 0;
-  const length = words[word + 1] & 0xffff;
+  const length = Math.max(0, Math.min(words[word + 1] & 0xffff, bufferBytes - offset));
+  const original = originals === undefined ? 0 : originals[slot & originals.length - 1];
   return {
     word,
     at: bufferByte(ring, word) + offset,
-    length: Math.max(0, Math.min(length, bufferBytes - offset)),
+    length,
+    wireLength: original > length ? original : length,
   };
 }
 

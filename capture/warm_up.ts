@@ -18,13 +18,15 @@ import {
 } from "../ffi/layout.ts";
 import { TickRing } from "../engine/tick_ring.ts";
 import { FakePort } from "../ffi/fake_port.ts";
+import { samplePackets } from "../filter/expression/sample.ts";
 import type { PacketFilter } from "../filter/packet_filter.ts";
 import type { HotLoop } from "./hot_loop.ts";
 import { TALLY_LENGTH } from "./tally.ts";
 
 const PACKETS = 1_000_000;
 const BURST = 256;
-const ODD_OF_256 = 7;
+const ODD_EVERY = 37, ROW = 37 * 64; // packets in a row, before they come again
+const SAMPLE_BYTES = 128;
 
 /** What to warm up. */
 export interface WarmUpOptions {
@@ -77,11 +79,10 @@ export function warmPump(
   make: (port: FakePort, ticks: TickRing) => { pump(): number; resume(): void },
 ): void {
   const port = new FakePort({ slotCount: 256, bufferBytes: 256 }), ticks = TickRing.create(256);
-  const pump = make(port, ticks), plain = plainPacket(filter), odd = plain.slice();
-  odd[12] = 0x86;
+  const pump = make(port, ticks), packets = packetsFor(filter);
   for (let round = 0; round < PUMP_ROUNDS; round++) {
     for (let i = round % 64; i > 0; i--) {
-      port.put(i % 16 === 0 ? odd : plain, i % 32 === 0 ? MORE_FRAGMENTS : 0);
+      port.put(packets[i % packets.length], i % 32 === 0 ? MORE_FRAGMENTS : 0);
     }
     while (pump.pump() > 0);
     pump.resume();
@@ -91,20 +92,34 @@ export function warmPump(
 
 /** Lays packets into slots that are ours; returns what their length words and their first words were. */
 function lay(filter: PacketFilter, ring: Ring, first: number, count: number): number[][] {
-  const plain = plainPacket(filter), other = plain.slice();
-  other[37] ^= 1; // another port
-  other[33] ^= 1; // another address
-  const odd = plain.slice();
-  odd[12] = 0x86; // IPv6, or so it says
+  const packets = packetsFor(filter);
   return Array.from({ length: Math.max(0, count) }, (_, i) => {
     const slot = slotWord(ring, first + i);
+    const packet = packets[i % packets.length].subarray(0, ring.bufferBytes);
     const before = [ring.words[slot + 1], ring.words[firstWord(ring, slot)]];
-    const isOdd = Math.imul(i + 1, 0x9e3779b1) >>> 24 < ODD_OF_256;
-    const packet = isOdd ? odd : i % 5 === 4 ? other : plain;
     ring.bytes.set(packet, bufferByte(ring, slot));
     ring.words[slot + 1] = packet.length;
     return before;
   });
+}
+
+/** Packets in turn, mostly such as the filter accepts; few that the hot loop would stop at. */
+function packetsFor(filter: PacketFilter): Uint8Array[] {
+  const plain = plainPacket(filter), { expression } = filter;
+  const begin = filter.decodes ? plain : new Uint8Array(SAMPLE_BYTES);
+  const samples = expression === undefined ? [] : samplePackets(expression.plan, begin);
+  const accepted = samples.filter((sample) => sample.accepted).map(({ packet }) => packet);
+  if (filter.decodes && expression === undefined) accepted.push(plain);
+  const other = plain.slice();
+  other[37] ^= 1; // another port
+  other[33] ^= 1; // another address
+  const odd = plain.slice();
+  odd[12] = 0x86; // IPv6, or so it says
+  const usual = [...accepted, ...samples.map(({ packet }) => packet), other];
+  return Array.from(
+    { length: ROW },
+    (_, i) => i % ODD_EVERY === ODD_EVERY - 1 ? odd : usual[i % usual.length],
+  );
 }
 
 /** Word where a slot's buffer begins: netmap chains the buffers of a port's own there. */

@@ -22,9 +22,14 @@ export interface FastPath {
   minimumBytes: number;
   /** All hold: the packet is plain. Each is an expression of type boolean. */
   plain: string[];
+  /** Of packets that are not plain: those for which this holds surely have this verdict. */
+  early: { verdict: number; holds: string };
   /** In order: a plain packet gets the verdict of the first whose expression, 0 to 65535, is not 0. */
   rejects: { verdict: number; differs: string }[];
 }
+
+/** Ethernet types, as the lower half of word 3: of IPv4, and of the tags that may stand before it. */
+const TYPES = [0x0800, 0x8100, 0x88a8];
 
 /** Byte where the payload of a plain packet begins. */
 export const PLAIN_PAYLOAD_AT = 42;
@@ -51,6 +56,10 @@ export function fastPath(filter: PacketFilter): FastPath {
       `(w5 & 0xff00ff3f) === 0x11000000`,
       `(${length}) >>> 0 <= 0xffff`,
     ],
+    early: {
+      verdict: VERDICT.notIpv4,
+      holds: TYPES.map((type) => `(w3 & 0xffff) !== ${hex(swap16(type))}`).join(" && "),
+    },
     rejects,
   };
 }

@@ -1,16 +1,17 @@
 /**
- * Purpose: which packets are wanted: IPv4 and UDP, to an address and a port or any, with a payload of
- * an exact size.
+ * Purpose: which packets are wanted: those that an expression holds for, if there is one, and of these, IPv4
+ * and UDP, to an address and a port or any, with a payload of an exact size.
  *
  * ```text
  *  0          12   14                    l4        l4+8
  *  │ Ethernet │type│ IPv4, IHL × 4 bytes │ UDP 8   │ payload │ padding
  *              (802.1Q and 802.1ad tags, two at most, are stepped over)
  * ```
- * The order of the questions decides the verdict where several would fit: Ethernet type; IPv4 header
- * (RFC 791); protocol; fragment; total length; UDP length (RFC 768); address; port; payload size.
+ * The order of the questions decides the verdict where several would fit: expression; Ethernet type; IPv4
+ * header (RFC 791); protocol; fragment; total length; UDP length (RFC 768); address; port; payload size.
  * Checksums are not verified: the NIC does that, and other programs' offloads leave them unset.
  */
+import { Expression } from "./expression/expression.ts";
 import { type FastPath, fastPath } from "./fast_path.ts";
 import { VERDICT } from "./verdict.ts";
 
@@ -26,10 +27,21 @@ export interface PacketFilterOptions {
   destinationAddress?: number;
   /** Exact size of the UDP payload in bytes, 0 to 1472; 14, a tick, by default. */
   payloadBytes?: number;
+  /** An expression in tcpdump's language, pcap-filter(7); see the README for what is more and what is not. */
+  expression?: string;
+  /**
+   * Whether packets are to carry ticks, as by default. Without, what the expression holds for is accepted,
+   * whatever it is, and the other options must not be given.
+   */
+  decode?: boolean;
 }
 
 /** Decides which packets are kept. */
 export class PacketFilter {
+  /** The expression, compiled. */
+  readonly expression?: Expression;
+  /** Whether what is accepted carries a tick. */
+  readonly decodes: boolean;
   /** UDP destination port; 0: any. */
   readonly destinationPort: number;
   /** Of the address, the bytes as they lie in memory, as one int32; used where `hasAddress`. */
@@ -43,9 +55,12 @@ export class PacketFilter {
    * Makes a filter.
    *
    * @throws {RangeError} for a port, an address or a size out of range.
+   * @throws {TypeError} for one that is given where nothing is decoded.
+   * @throws {ExpressionError} for an expression that is none.
    */
   constructor(options: PacketFilterOptions = {}) {
-    const { destinationPort = 0, destinationAddress, payloadBytes = 14 } = options;
+    const { destinationPort = 0, destinationAddress, payloadBytes = 14, decode = true } = options;
+    if (!decode) checkNoTick(options);
     checkRange("destination port", destinationPort, 0, 65535);
     checkRange("payload size", payloadBytes, 0, 1472);
     checkRange("destination address", destinationAddress ?? 0, 0, 0xffffffff);
@@ -53,13 +68,53 @@ export class PacketFilter {
     this.payloadBytes = payloadBytes;
     this.hasAddress = destinationAddress !== undefined;
     this.addressWord = this.hasAddress ? swap32(destinationAddress!) : 0;
+    this.decodes = decode;
+    if (options.expression !== undefined) this.expression = new Expression(options.expression);
   }
 
   /**
-   * Judges the packet at `bytes[at .. at + length)` and reads nothing beyond. Returns where its payload
-   * begins, counted from `at`, or minus the verdict.
+   * A filter of an expression in tcpdump's language; the other options as in the constructor.
+   *
+   * @throws {ExpressionError} for an expression that is none; its message shows the place.
+   *
+   * @example
+   * ```ts
+   * import { PacketFilter } from "@uspf/uspf";
+   *
+   * const filter = PacketFilter.compile("tcp[tcpflags] & tcp-syn != 0", { decode: false });
+   * console.log(filter.matches(new Uint8Array(60)));
+   * ```
    */
-  judge(bytes: Uint8Array, at: number, length: number): number {
+  static compile(expression: string, options: PacketFilterOptions = {}): PacketFilter {
+    return new PacketFilter({ ...options, expression });
+  }
+
+  /**
+   * Whether the expression holds for the packet at `bytes[at .. at + length)`, as tcpdump would say: without
+   * one, for any. `wireLength` is what it had before it was cut. Reads nothing beyond the packet.
+   */
+  matches(
+    bytes: Uint8Array,
+    at = 0,
+    length: number = bytes.length - at,
+    wireLength: number = length,
+  ): boolean {
+    return this.expression === undefined || this.expression.matches(bytes, at, length, wireLength);
+  }
+
+  /**
+   * Judges the packet at `bytes[at .. at + length)` and reads nothing beyond; `wireLength` is what it had
+   * before it was cut. Returns where its payload begins, counted from `at`, or minus the verdict: 0 for one
+   * that is accepted without a look at its payload.
+   */
+  judge(bytes: Uint8Array, at: number, length: number, wireLength: number = length): number {
+    if (
+      this.expression !== undefined && !this.expression.matches(bytes, at, length, wireLength)
+    ) return -VERDICT.expression;
+    return this.decodes ? this.#judgeEthernet(bytes, at, length) : -VERDICT.accepted;
+  }
+
+  #judgeEthernet(bytes: Uint8Array, at: number, length: number): number {
     if (length < ETHERNET_BYTES) return -VERDICT.truncated;
     let ip = ETHERNET_BYTES, type = be16(bytes, at + 12);
     for (let tags = 0; tags < MAX_TAGS && (type === TYPE_VLAN || type === TYPE_QINQ); tags++) {
@@ -115,6 +170,15 @@ function le32(bytes: Uint8Array, at: number): number {
 
 function swap32(value: number): number {
   return value << 24 | (value & 0xff00) << 8 | value >>> 8 & 0xff00 | value >>> 24;
+}
+
+function checkNoTick(options: PacketFilterOptions): void {
+  const names = ["destinationPort", "destinationAddress", "payloadBytes"] as const;
+  const name = names.find((option) => options[option] !== undefined);
+  if (name === undefined) return;
+  throw new TypeError(
+    `Cannot make a packet filter: ${name} is for ticks, and nothing is decoded: say it in the expression`,
+  );
 }
 
 function checkRange(what: string, value: number, low: number, high: number): void {

@@ -1,0 +1,69 @@
+/**
+ * Purpose: an expression, compiled: from text to a function that judges packets.
+ *
+ * ```text
+ *  text ─ parser ─▶ syntax ─ expand ─▶ tree ─ planOf, optimise ─▶ plan ─┬▶ JavaScript: a function, the hot loop
+ *                                       │                               ├▶ classic BPF: packet: and udp: sockets
+ *                                       └▶ interpreter (the oracle)     └▶ eBPF: xdp: ports
+ * ```
+ */
+import { expand } from "./expand.ts";
+import { interpret } from "./interpret.ts";
+import { optimise } from "./optimise.ts";
+import { parseExpression } from "./parser.ts";
+import { type Plan, planOf } from "./plan.ts";
+import { toJavaScript } from "./to_javascript.ts";
+import type { Node } from "./tree.ts";
+
+/**
+ * Whether a packet, at `bytes[at .. at + length)`, is wanted; `wireLength` is what it had before it was cut.
+ * Nothing beyond the packet is read.
+ */
+export type Matches = (
+  bytes: Uint8Array,
+  at: number,
+  length: number,
+  wireLength: number,
+) => boolean;
+
+/** An expression of pcap-filter(7), with uspf's extras. */
+export class Expression {
+  /** As it was given. */
+  readonly text: string;
+  /** What it means. */
+  readonly tree: Node;
+  /** The same as tests in their order, without repetitions. */
+  readonly plan: Plan;
+  /** Judges a packet. */
+  readonly matches: Matches;
+
+  /**
+   * Compiles an expression.
+   *
+   * @throws {ExpressionError} for what is no expression.
+   */
+  constructor(text: string) {
+    const syntax = parseExpression(text);
+    this.text = text;
+    this.tree = syntax === undefined ? { kind: "constant", value: true } : expand(syntax, text);
+    this.plan = optimise(planOf(this.tree));
+    this.matches = compileMatches(this.plan) ??
+      ((bytes, at, length, wireLength) => interpret(this.tree, bytes, at, length, wireLength));
+  }
+}
+
+let compiled = 0;
+
+/** A plan as a function; nothing where it is too large. */
+export function compileMatches(plan: Plan): Matches | undefined {
+  const reads = {
+    length: "length",
+    wireLength: "wireLength",
+    byte: (at: string) => `bytes[at + ${at}]`,
+  };
+  const code = toJavaScript(plan, reads, "return true;", "return false;");
+  if (code === undefined) return undefined;
+  const variables = code.variables.length === 0 ? "" : `let ${code.variables.join(", ")};\n`;
+  const body = `"use strict"; // expression ${++compiled}\n${variables}${code.statements}`;
+  return new Function("bytes", "at", "length", "wireLength", body) as Matches;
+}
