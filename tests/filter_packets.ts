@@ -56,7 +56,7 @@ export interface FilterPacket {
   wireLength: number;
 }
 
-/** Some 4,000 packets; a seed gives the same ones everywhere. */
+/** Some 5,000 packets; a seed gives the same ones everywhere. */
 export function filterPackets(seed = 1): FilterPacket[] {
   const dice = new Dice(seed);
   const each = kinds().map((typed) => framed(dice, typed));
@@ -165,7 +165,34 @@ function kinds(): Typed[] {
     ...[0x09, 0x07, 0x19, 0x65, 0xa7].map((code) => pppoeDiscovery(code, 1)),
     ...NETWORK_IDS.flatMap((id) => Array.from({ length: 8 }, () => tunnelled(dice, id))),
     ...linkKinds(dice),
+    ...withinOthers(dice),
   ];
+}
+
+/** Of most kinds: within one tag, two tags, and a tunnel of Ethernet frames. */
+function withinOthers(dice: Dice): Typed[] {
+  const tunnelledIp = tunnelled(dice, 1), addresses = { from: IPV4[0], to: IPV4[1] };
+  const inner = [
+    ...[randomIpv4(dice, 6), randomIpv4(dice, 17), randomIp(dice), tunnelledIp],
+    ...[6, 17, 58].map((next) => ipv6({ next, from: IPV6[0], to: IPV6[1] }, upper(dice, next))),
+    ...[0, 8].map((type) => ipv4({ protocol: 1, ...addresses }, join(type, new Uint8Array(9)))),
+    ...resolutions(dice).slice(0, 12),
+    ...linkKinds(dice).filter((_, i) => i % 3 === 0),
+    ...decnetKinds().slice(0, 4),
+    ...[15, 16, 24].map(isis),
+    ...LABELS.flatMap((label) => [1, 2].map((depth) => labelled(dice, label, depth))),
+    ...SESSIONS.map((id) => session(dice, id, dice.pick([0x21, 0x57]))),
+    ...[pppoeDiscovery(9, 1), logicalLink(0x42, 0x42, [3], new Uint8Array(35))],
+  ];
+  return inner.flatMap((typed) => [
+    vlan(dice.pick(VLANS), dice.pick([0x8100, 0x88a8]), typed),
+    vlan(7, 0x88a8, vlan(7, 0x8100, typed)),
+    ipv4(
+      { protocol: 17, ...addresses },
+      udp(5001, 6081, geneve(dice.pick(NETWORK_IDS), { type: 0x6558, bytes: framed(dice, typed) })),
+    ),
+    ipv4({ protocol: 17, ...addresses }, udp(5001, 6081, geneve(1, typed))),
+  ]);
 }
 
 function everyMessage(dice: Dice): Typed[] {
@@ -312,7 +339,9 @@ function upper(dice: Dice, protocol: number): Uint8Array {
     case 17:
       return dice.once(2) ? ticks(dice) : udp(from, to, dice.bytes(dice.pick([0, 14, 30])));
     case 132:
-      return sctp(from, to);
+      return sctp(from, dice.once(3) ? from : to);
+    case 2:
+      return join(dice.pick([0x11, 0x12, 0x16, 0x17, 0x22]), 0, new Uint8Array(6));
     case 51:
       return authentication(6, tcp(from, to, 2, []));
     default:
