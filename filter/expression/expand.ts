@@ -1,0 +1,141 @@
+/**
+ * Purpose: what an expression means on Ethernet: its syntax becomes a tree of tests.
+ *
+ * ```text
+ *  udp dst port 5001    ▶    IPv6 and UDP and port        (link_layer.ts, network_layer.ts,
+ *                            or IPv4 and UDP and           transport_layer.ts)
+ *                               first fragment and port
+ * ```
+ * The facts are those of libpcap 1.10, so that a packet is judged as tcpdump -r judges it: also the order of
+ * the tests and of the reads, which a short packet tells apart, and what looks strange.
+ */
+import { address } from "./address.ts";
+import { compare } from "./arithmetic.ts";
+import { verdictOf, withoutConstants } from "./constants.ts";
+import { type Context, ethernetHeaders, readAt, refuse } from "./context.ts";
+import { geneve, mpls, pppoed, pppoes, vlan } from "./encapsulation.ts";
+import { withLeftovers } from "./leftovers.ts";
+import { llc } from "./link_layer.ts";
+import { tickAmount, tickSet } from "./market_data.ts";
+import { broadcast, isOf, multicast } from "./network_layer.ts";
+import type { Primitive, Syntax } from "./syntax.ts";
+import { and, type Node, not, or, test } from "./tree.ts";
+
+/**
+ * The tree of an expression; `text` is quoted in errors.
+ *
+ * @throws {ExpressionError} where qualifiers do not fit, a value is out of range, a name is not known, or no
+ * packet at all can match
+ */
+export function expand(syntax: Syntax, text: string): Node {
+  const primitives = [...primitivesOf(syntax)];
+  const context: Context = {
+    text,
+    at: primitives[0].at,
+    headers: ethernetHeaders(),
+    folds: !primitives.some(({ kind }) => kind === "geneve"),
+    exact: primitives.some(isLeftover),
+    settled: new Set(),
+    leaves: new Map(),
+    leftovers: new Map(),
+  };
+  const whole = walk(context, syntax);
+  const tree = context.folds ? withoutConstants(whole) : whole;
+  const verdict = context.folds ? verdictOf(tree, context.settled) : undefined;
+  if (verdict === false) {
+    context.at = { from: primitives[0].at.from, to: primitives[primitives.length - 1].at.to };
+    refuse(context, "no packet can match", "expected one that some do");
+  }
+  if (verdict === true) return { kind: "constant", value: true };
+  return context.exact ? withLeftovers(context, tree) : tree;
+}
+
+function* primitivesOf(syntax: Syntax): Generator<Primitive> {
+  switch (syntax.kind) {
+    case "and":
+    case "or":
+      for (const part of syntax.parts) yield* primitivesOf(part);
+      break;
+    case "not":
+      yield* primitivesOf(syntax.part);
+      break;
+    default:
+      yield syntax;
+  }
+}
+
+/** From the left to the right, since primitives move the headers for those that follow. */
+function walk(context: Context, syntax: Syntax): Node {
+  switch (syntax.kind) {
+    case "and":
+      return and(...syntax.parts.map((part) => walk(context, part)));
+    case "or":
+      return or(...syntax.parts.map((part) => walk(context, part)));
+    case "not":
+      return not(walk(context, syntax.part));
+    default:
+      context.at = syntax.at;
+      return primitive(context, syntax);
+  }
+}
+
+function primitive(context: Context, syntax: Primitive): Node {
+  switch (syntax.kind) {
+    case "protocol":
+      return isOf(context, syntax.protocol);
+    case "address":
+      return address(context, syntax.qualifiers, syntax.id);
+    case "relation":
+      return compare(context, syntax);
+    case "broadcast":
+      return broadcast(context, syntax.protocol);
+    case "multicast":
+      return multicast(context, syntax.protocol);
+    case "less":
+      return not(test(">", { kind: "length" }, syntax.bytes));
+    case "greater":
+      return test(">=", { kind: "length" }, syntax.bytes);
+    case "byte":
+      return byte(context, syntax);
+    case "vlan":
+      return vlan(context, syntax.number);
+    case "mpls":
+      return mpls(context, syntax.number);
+    case "pppoed":
+      return pppoed(context);
+    case "pppoes":
+      return pppoes(context, syntax.number);
+    case "geneve":
+      return geneve(context, syntax.number);
+    case "llc":
+      return llc(context, syntax.type);
+    case "tick amount":
+      return tickAmount(context, syntax);
+    case "tick set":
+      return tickSet(context, syntax);
+  }
+}
+
+type Byte = Extract<Primitive, { kind: "byte" }>;
+
+/** "byte 0 & 1" and "byte 0 | 1" do not look at the byte in libpcap, but at what the test before them read. */
+function byte(context: Context, { offset, operator, value }: Byte): Node {
+  const read = readAt(context.headers.linkHeader, offset, 1);
+  switch (operator) {
+    case "=":
+      return test("==", read, value);
+    case "<":
+      return not(test(">=", read, value));
+    case ">":
+      return test(">", read, value);
+    default: {
+      const marker = test("!=", read, 0); // stands for the test that leftovers.ts puts there
+      context.leftovers.set(marker, { operator, value });
+      return marker;
+    }
+  }
+}
+
+function isLeftover(syntax: Primitive): boolean {
+  return syntax.kind === "byte" && (syntax.operator === "&" || syntax.operator === "|");
+}

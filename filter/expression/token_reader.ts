@@ -1,0 +1,127 @@
+/**
+ * Purpose: the tokens of an expression one after the other, its errors, and its limits.
+ */
+import { ExpressionError } from "./expression_error.ts";
+import { quoted, type Token, tokenAt } from "./lexer.ts";
+import { nearest, REFUSED } from "./names.ts";
+import type { Span } from "./syntax.ts";
+import { TICK_WORDS } from "./tick_words.ts";
+
+/** Longest expression, in characters. */
+export const MAX_CHARACTERS = 65_536;
+/** Deepest nesting that can be written; what it means may nest deeper, up to MAX_DEPTH of the tree. */
+export const MAX_NESTING = 200;
+
+/** Reads an expression. */
+export class TokenReader {
+  readonly text: string;
+  readonly #ahead: Token[] = [];
+  readonly #depths = new WeakMap<object, number>();
+  #nesting = 0;
+  #next = 0;
+  #end = 0;
+
+  /** @throws {ExpressionError} for too long a text. */
+  constructor(text: string) {
+    this.text = text;
+    if (text.length > MAX_CHARACTERS) {
+      const at = { from: MAX_CHARACTERS, to: MAX_CHARACTERS + 1 };
+      const state = `the expression has ${text.length} characters`;
+      this.fail(at, state, `write at most ${MAX_CHARACTERS}`);
+    }
+  }
+
+  /** Where the last token that was taken ended. */
+  get end(): number {
+    return this.#end;
+  }
+
+  /** The next token, or a later one; it stays. */
+  peek(further = 0): Token {
+    while (this.#ahead.length <= further) {
+      const token = tokenAt(this.text, this.#next);
+      this.#next = token.at.to;
+      this.#ahead.push(token);
+    }
+    return this.#ahead[further];
+  }
+
+  /** Takes the next token. */
+  take(): Token {
+    const token = this.peek();
+    this.#ahead.shift();
+    this.#end = token.at.to;
+    return token;
+  }
+
+  /** Whether the next token is one of these keywords or operators. */
+  is(...texts: string[]): boolean {
+    return isOneOf(this.peek(), texts);
+  }
+
+  /** Takes the next token if it is this keyword or operator. */
+  accept(text: string): boolean {
+    const there = this.is(text);
+    if (there) this.take();
+    return there;
+  }
+
+  /** Takes a keyword or operator that must be there. */
+  expect(text: string, remedy = `expected "${text}"`): Token {
+    return this.is(text) ? this.take() : this.unexpected(remedy);
+  }
+
+  /** Takes a number that must be there. */
+  number(remedy: string): number {
+    return this.peek().kind === "number" ? this.take().value : this.unexpected(remedy);
+  }
+
+  /** The place from `from` to the last token that was taken. */
+  since(from: number): Span {
+    return { from, to: this.#end };
+  }
+
+  /** Ends with an error at the next token. */
+  unexpected(remedy: string): never {
+    const { kind, text, problem, at } = this.peek();
+    if (problem !== undefined) this.fail(at, ...problem);
+    if (kind === "end") this.fail(at, "the expression ends", remedy);
+    const word = quoted(this.text.slice(at.from, at.to));
+    const refused = kind === "word" ? REFUSED.get(text) : undefined;
+    if (refused !== undefined) this.fail(at, `${word} ${refused[0]}`, refused[1]);
+    const near = kind === "name" ? nearest(text, TICK_WORDS) : undefined;
+    if (near !== undefined) this.fail(at, `${word} is no keyword`, `expected "${near}"`);
+    this.fail(at, `${word} cannot stand here`, remedy);
+  }
+
+  /** Ends with an error. */
+  fail(at: Span, state: string, remedy: string): never {
+    throw new ExpressionError(this.text, at, state, remedy);
+  }
+
+  /** Reads something nested, which begins with the last token that was taken. */
+  nested<T>(read: () => T): T {
+    if (++this.#nesting > MAX_NESTING) this.#tooDeep({ from: this.#end - 1, to: this.#end });
+    const result = read();
+    this.#nesting--;
+    return result;
+  }
+
+  /** Notes that a node has these parts, which are noted already or have none. */
+  node<T extends object>(node: T, at: Span, ...parts: object[]): T {
+    let depth = this.#depths.get(node) ?? 1;
+    for (const part of parts) depth = Math.max(depth, (this.#depths.get(part) ?? 1) + 1);
+    if (depth > MAX_NESTING) this.#tooDeep(at);
+    this.#depths.set(node, depth);
+    return node;
+  }
+
+  #tooDeep(at: Span): never {
+    this.fail(at, `here it is nested deeper than ${MAX_NESTING} levels`, "write it flatter");
+  }
+}
+
+/** Whether a token is one of these keywords or operators. */
+export function isOneOf({ kind, text }: Token, texts: readonly string[]): boolean {
+  return (kind === "word" || kind === "operator") && texts.includes(text);
+}
