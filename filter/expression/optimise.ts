@@ -193,7 +193,9 @@ function shared({ entry, blocks }: Plan): Plan {
     const text = `${block.relation} ${all.id(block.left)} ${
       all.id(block.right)
     } ${block.yes} ${block.no}`;
-    stands[i] = byText.get(text) ?? i;
+    // Where both ways reject, so does a read beyond the end.
+    const useless = block.yes === REJECT && block.no === REJECT;
+    stands[i] = useless ? REJECT : byText.get(text) ?? i;
     byText.set(text, stands[i]);
   }
   return reachable({ entry: to(entry), blocks: merged });
