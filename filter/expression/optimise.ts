@@ -55,20 +55,29 @@ function threaded({ entry, blocks }: Plan): Plan {
   const all = new Interner();
   const known: (Facts | undefined)[] = blocks.map(() => undefined);
   const next = blocks.map((block) => ({ ...block })), nothing: Facts = new Map();
+  const instead = blocks.map((_, i) => i);
   const first = follow(entry, nothing, next, all);
   if (first >= 0) known[first] = nothing;
   next.forEach((block, i) => {
     const facts = known[i];
     if (facts === undefined) return; // nobody comes here any longer
-    for (const outcome of [true, false]) {
-      const after = learnt(facts, block, outcome, all);
-      const target = follow(outcome ? block.yes : block.no, after, next, all);
-      if (outcome) block.yes = target;
-      else block.no = target;
-      if (target >= 0) known[target] = common(known[target], after);
+    const holds = learnt(facts, block, true, all), fails = learnt(facts, block, false, all);
+    block.yes = follow(block.yes, holds, next, all);
+    block.no = follow(block.no, fails, next, all);
+    if (block.yes >= 0) known[block.yes] = common(known[block.yes], holds);
+    if (block.no >= 0) known[block.no] = common(known[block.no], fails);
+    // A test is not needed where the next one of the same value would lead to the same place.
+    const asks = (way: number) => way >= 0 && next[way].left === block.left;
+    if (asks(block.no) && follow(block.no, holds, next, all) === block.yes) instead[i] = block.no;
+    else if (asks(block.yes) && follow(block.yes, fails, next, all) === block.no) {
+      instead[i] = block.yes;
     }
   });
-  return { entry: first, blocks: next };
+  const to = (way: number): number => way < 0 || instead[way] === way ? way : to(instead[way]);
+  return {
+    entry: to(first),
+    blocks: next.map((block) => ({ ...block, yes: to(block.yes), no: to(block.no) })),
+  };
 }
 
 /** Where a way leads in the end. */
