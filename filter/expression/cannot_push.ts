@@ -1,17 +1,14 @@
 /**
- * Purpose: why an expression that is fine for user space cannot run in the kernel.
+ * Purpose: why a filter cannot run in the kernel, for a caller to run it in user space only.
  */
 
-/** An expression that has no program for the kernel; user space can judge by it all the same. */
+/** A filter that the kernel cannot run; `reason` says what of it. */
 export class CannotPush extends Error {
   /** Always `CannotPush`. */
   override readonly name = "CannotPush";
-  /** What stands against it, to be shown by itself. */
-  readonly state: string;
 
-  /** `state` says what stands against it, `remedy` what to do. */
-  constructor(state: string, remedy = "shorten the expression, or filter in user space alone") {
-    super(`Cannot push the filter into the kernel: ${state}: ${remedy}`);
-    this.state = state;
+  /** `reason` is a clause, as in `it reads the IPv4 checksum, which a udp port does not know`. */
+  constructor(readonly reason: string) {
+    super(`Cannot run the filter in the kernel: ${reason}: it runs in user space only`);
   }
 }
