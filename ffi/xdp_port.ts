@@ -77,7 +77,7 @@ export class XdpPort extends NativePort implements Port {
       directions,
       numbers: [name.queue ?? -1, XDP_MODES.indexOf(mode), options.promiscuous ? 1 : 0],
       texts: [name.interface],
-      program: xdpProgram(options.wanted),
+      program: xdpProgram(options.wanted, options.driverFilter),
     };
     const info = openNative(text, spec, (code) => explain(code, name, mode));
     return new XdpPort(text, name, directions, mode, info);
@@ -172,8 +172,8 @@ function explainHook(code: string, device: string, mode: XdpMode): string | unde
     case "EPROTOTYPE":
       return `another capture on "${device}" has another mode than ${mode}: give both the same, or end it`;
     case "EPROTO":
-      return "the kernel refuses the program that chooses packets, which is a defect of uspf: " +
-        "report it with the kernel's version";
+      return "the kernel refuses the program that chooses packets: where CAP_PERFMON is lacking, run " +
+        "with it or as root; else it is a defect of uspf, to be reported with the kernel's version";
   }
 }
 

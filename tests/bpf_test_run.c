@@ -9,6 +9,8 @@
  * All numbers as the machine has them. The verifier's words on what it refuses go to stderr.
  */
 #define _GNU_SOURCE
+#include "../ffi/xdp.h"
+
 #include <errno.h>
 #include <linux/bpf.h>
 #include <linux/filter.h>
@@ -23,6 +25,7 @@
 #define KIND_XDP 0
 #define KIND_CLASSIC 1
 #define FLAG_PIECES 1 /* XDP: packets may have several pieces */
+#define FLAG_OLD 2    /* XDP: as for kernels before 5.18 */
 #define LOG_BYTES (1 << 20)
 #define LOG_SHOWN 2000
 #define MAX_BYTES (1 << 20)
@@ -112,6 +115,8 @@ static int load(const struct blob *program, uint32_t flags, char *log)
 
 	attr.insn_cnt = program->bytes / sizeof(struct bpf_insn);
 	put_maps((struct bpf_insn *)program->data, attr.insn_cnt);
+	if (flags & FLAG_OLD)
+		xdp_hook_make_old((struct bpf_insn *)program->data, attr.insn_cnt);
 	attr.prog_type = BPF_PROG_TYPE_XDP;
 	attr.expected_attach_type = BPF_XDP;
 	attr.insns = address(program->data);

@@ -4,7 +4,7 @@
  */
 
 const KIND = { xdp: 0, classic: 1 };
-const PIECES = 1; // FLAG_PIECES
+const PIECES = 1, OLD = 2; // FLAG_PIECES, FLAG_OLD
 /** What BPF_PROG_TEST_RUN takes as an XDP program's packet: ETH_HLEN; a page without headroom and tailroom. */
 const SHORTEST = 14, LONGEST = 4096 - 256 - 320, LONGEST_IN_PIECES = 32_768;
 
@@ -24,6 +24,8 @@ export interface KernelOutcome {
 export interface KernelOptions {
   /** Packets may have several pieces; those of more than a page have. */
   pieces?: boolean;
+  /** Changed as xdp_hook.c changes them for kernels before 5.18. */
+  old?: boolean;
   /** Capabilities to do without, as setpriv(1) names them. */
   without?: string[];
 }
@@ -48,11 +50,17 @@ export function kernelVerdicts(
 export function kernelRuns(
   programs: Uint8Array[],
   packets: Uint8Array[],
-  { pieces = false, without = [] }: KernelOptions = {},
+  { pieces = false, old = false, without = [] }: KernelOptions = {},
 ): Promise<KernelOutcome[]> {
   const longest = pieces ? LONGEST_IN_PIECES : LONGEST;
   const possible = packets.map(({ length }) => length >= SHORTEST && length <= longest);
-  return run([KIND.xdp, pieces ? PIECES : 0], programs, packets, possible, without);
+  return run(
+    [KIND.xdp, (pieces ? PIECES : 0) | (old ? OLD : 0)],
+    programs,
+    packets,
+    possible,
+    without,
+  );
 }
 
 /** Runs classic BPF, `struct sock_filter`, as the filter of a socket that is sent each packet. */
@@ -120,7 +128,8 @@ async function talk(
 
 function compile(): string | undefined {
   const source = new URL("bpf_test_run.c", import.meta.url).pathname;
-  const args = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-o", runner, source];
+  const hook = new URL("../ffi/xdp_hook.c", import.meta.url).pathname;
+  const args = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-o", runner, source, hook];
   try {
     const { success, stderr } = new Deno.Command(Deno.env.get("CC") ?? "cc", { args }).outputSync();
     if (!success) throw new Error(new TextDecoder().decode(stderr));
