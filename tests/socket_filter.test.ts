@@ -305,6 +305,9 @@ check("UdpPort refuses a program that is none, or too large", (bench) => {
   const none = assertThrows(() => bench.udp(LOOPBACK, PORT, RX, new Uint8Array(12)), PortError);
   assertEquals(none.code, "EINVAL");
   const tests = Array.from({ length: 1300 }, (_, i) => test("==", loadAt(42 + i % 50, 2), i + 1));
+  // As the kernel translates it, it takes more than the 128 KiB that are the largest default.
+  const room = Number(Deno.readTextFileSync("/proc/sys/net/core/optmem_max"));
+  if (room > 128 * 1024) return;
   const large = assertThrows(() => bench.udp(LOOPBACK, PORT, RX, forUdp(or(...tests))), PortError);
   assertEquals(large.code, "E2BIG");
 });
