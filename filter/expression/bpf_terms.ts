@@ -63,6 +63,19 @@ export class Terms {
     return term;
   }
 
+  /** What of a base is constant goes into the offset, as far as the sum cannot wrap. */
+  place(base: Value | undefined, offset: number): { base?: Value; offset: number } {
+    if (base?.kind === "number") return { offset: offset + base.value };
+    if (base?.kind !== "operation" || base.operator !== "+") return { base, offset };
+    const [fixed, rest] = base.left.kind === "number"
+      ? [base.left, base.right]
+      : [base.right, base.left];
+    if (fixed.kind !== "number" || this.of(rest).max + fixed.value > LARGEST) {
+      return { base, offset };
+    }
+    return this.place(rest, offset + fixed.value);
+  }
+
   /** A constant. */
   number(value: number): Term {
     const fixed = { kind: "number", value, max: value, rejects: false, inX: "nothing" } as const;
@@ -119,21 +132,10 @@ export class Terms {
     }
   }
 
-  /** What of the base is constant goes into the offset, as far as the sum cannot wrap. */
-  #place({ base, offset, bytes, order }: Load): Term {
-    let at = base && this.of(base), from = offset;
-    while (
-      at?.kind === "operation" && at.operator === "+" && at.right.kind === "number" &&
-      at.left.max + at.right.value <= LARGEST
-    ) {
-      from += at.right.value;
-      at = at.left;
-    }
-    if (at?.kind === "number") {
-      from += at.value;
-      at = undefined;
-    }
-    return this.#load(at, from, bytes, order === "little" && bytes > 1);
+  #place(load: Load): Term {
+    const { base, offset } = this.place(load.base, load.offset);
+    const little = load.order === "little" && load.bytes > 1;
+    return this.#load(base && this.of(base), offset, load.bytes, little);
   }
 
   #load(base: Term | undefined, offset: number, bytes: 1 | 2 | 4, little: boolean): LoadTerm {
