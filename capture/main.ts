@@ -2,8 +2,10 @@
  * Purpose: `deno task capture`: parse, start the capture threads, run the engine, report.
  */
 import { MeanReversion } from "../engine/mean_reversion.ts";
+import { MIN_CAPACITY } from "../engine/tick_ring.ts";
 import { TradingEngine } from "../engine/trading_engine.ts";
 import { allowedCores, checkCore, pinToCore, tscHz } from "../ffi/host.ts";
+import { parsePortName } from "../ffi/port_name.ts";
 import { print, runCommand } from "../ffi/usage.ts";
 import { VERSION } from "../ffi/version.ts";
 import { CaptureError } from "./background_capture.ts";
@@ -12,15 +14,19 @@ import { CAPTURE_HELP, type CaptureOptions, parseCaptureOptions } from "./captur
 import { CaptureWriter } from "./capture_writer.ts";
 import { DebugLog } from "./debug_log.ts";
 import { type DemoSender, startDemoSender } from "./demo_sender.ts";
-import { drainEngine, runEngine } from "./engine_loop.ts";
+import { drainEngine, runEngine, waitWhile } from "./engine_loop.ts";
+import { filterCode } from "./filter_code.ts";
+import { announceFilter, describeFilter } from "./filter_report.ts";
 import { giveUpPermissions, giveUpWriting } from "../ffi/give_up_permissions.ts";
 import { checkOutput, inputOf } from "./input_file.ts";
 import { PacketLog } from "./packet_log.ts";
+import { type PushedFilter, pushFilter, unpushed } from "./push_filter.ts";
 import { queuesLeftOut, receivePorts } from "./receive_ports.ts";
 import { Reporter } from "./reporter.ts";
 import { StopRequest } from "./stop_request.ts";
 
 const INTERVAL_MS = 1000;
+const DEMO_PORT = "soft:demo_0:capture";
 const MOST_DEMOS = 50; // at the same time
 const CHUNKS = 64, LEAST_CHUNKS = 8; // of the packet logs, 1 MiB each, divided among the threads
 
@@ -35,8 +41,8 @@ async function main(): Promise<number> {
   const stop = new StopRequest(options.seconds);
   const debug = Deno.env.get("USPF_DEBUG") === "1";
   const nsPerTick = 1e9 / tscHz();
-  const starting = () => startCaptures(options);
-  const group = options.port.startsWith("pcap:")
+  const starting = () => startPushed(options);
+  const { group, pushed } = options.port.startsWith("pcap:")
     ? await stop.whileBlocked(starting)
     : await starting();
   const writer = await startWriter(options, group);
@@ -49,8 +55,10 @@ async function main(): Promise<number> {
   await giveUpPermissions();
   const engine = new TradingEngine(group.rings, (market) => new MeanReversion(market));
   await group.go();
+  const filter = describeFilter(options.compiled, pushed);
   const reporter = new Reporter({
     ...options,
+    filter,
     group,
     engine,
     writer,
@@ -66,11 +74,13 @@ async function main(): Promise<number> {
       stop.request();
     }
   };
-  orStop(() => announce(options, group, sender, leftOut));
+  orStop(() => announce(options, group, sender, leftOut, pushed));
   group.ended.catch((error) => failure = error);
   stop.startClock();
   const timer = setInterval(() => orStop(() => reporter.live()), INTERVAL_MS);
-  await runEngine(engine, group.rings, options.wait, () => !stop.due && !group.finished);
+  const running = () => !stop.due && !group.finished;
+  if (filter.decoded) await runEngine(engine, group.rings, options.wait, running);
+  else await waitWhile(running);
   clearInterval(timer);
   // The engine goes on while the rings are drained, so that nothing is dropped for want of room.
   await drainEngine(engine, stopThreads(group, sender));
@@ -81,16 +91,45 @@ async function main(): Promise<number> {
   return writer?.stats().failed === undefined ? 0 : 1;
 }
 
+/** Starts with the filter as early as its port allows; where the kernel refuses its program, in user space. */
+async function startPushed(
+  options: CaptureOptions,
+): Promise<{ group: CaptureGroup; pushed: PushedFilter }> {
+  const { compiled: filter, push, write } = options, port = options.port || DEMO_PORT;
+  const pushed = pushFilter({ port, filter, push, all: write?.all });
+  try {
+    return { group: await startCaptures(options, pushed), pushed };
+  } catch (error) {
+    const code = error instanceof CaptureError ? error.code : undefined;
+    if (code === undefined || !refusals(pushed).includes(code)) throw error;
+    const instead = unpushed(
+      parsePortName(port),
+      filter,
+      `the kernel refused its program (${code})`,
+    );
+    if (instead.takesAll) throw error; // which nobody has asked for
+    return { group: await startCaptures(options, instead), pushed: instead };
+  }
+}
+
+/** What the kernel may say of a program. */
+function refusals({ portOptions }: PushedFilter): string[] {
+  if (portOptions.kernelFilter !== undefined) return ["EINVAL", "ENOMEM"];
+  return portOptions.driverFilter === undefined ? [] : ["EPROTO"];
+}
+
 /** Starts on the port named, or without one on the first demonstration switch that nobody has. */
-async function startCaptures(options: CaptureOptions): Promise<CaptureGroup> {
-  const { engineCore, portOptions, write } = options;
+async function startCaptures(options: CaptureOptions, pushed: PushedFilter): Promise<CaptureGroup> {
+  const { engineCore, write, filter, burst, wait } = options;
+  const ringSize = options.compiled.decodes ? options.ringSize : MIN_CAPACITY;
   if (engineCore !== undefined) checkCore(engineCore);
   for (let i = 0;; i++) {
-    const port = options.port || `soft:demo_${i}:capture`;
+    const port = options.port || DEMO_PORT.replace("0", String(i));
     const members = membersOf(options, port);
-    const common = { ...options, portOptions, filter: options, logAll: write?.all };
+    const portOptions = { ...options.portOptions, ...pushed.portOptions };
+    const common = { filter, burst, wait, portOptions, logAll: write?.all };
     try {
-      return await CaptureGroup.start(members, options.ringSize, common);
+      return await CaptureGroup.start(members, ringSize, common);
     } catch (error) {
       const taken = error instanceof CaptureError && error.code === "EBUSY";
       if (options.port !== "" || !taken || i === MOST_DEMOS) throw error;
@@ -148,9 +187,10 @@ function announce(
   { captures }: CaptureGroup,
   sender: DemoSender | undefined,
   leftOut: number,
+  pushed: PushedFilter,
 ): void {
-  const [{ code, mode, port }] = captures;
-  if (options.printCode) print(code);
+  const [{ code, mode, port }] = captures, { compiled } = options;
+  if (options.printCode) print(filterCode(compiled.expression, code, pushed));
   if (options.quiet || options.json) return;
   const until = options.seconds > 0
     ? ` for ${options.seconds} s`
@@ -166,6 +206,7 @@ function announce(
     : `${captures.length} capture threads on cores ${cores}`;
   print(`capturing from ${from}${until}; ${threads}`);
   if (leftOut > 0) print(`${leftOut} receive queues are left out: --rings all takes them`);
+  announceFilter(describeFilter(compiled, pushed), pushed).forEach(print);
 }
 
 /** The sender first: what it sent is then captured. */
