@@ -1,6 +1,7 @@
 /** Expressions as JavaScript, in functions and in the packet loop: compared with the interpreter of trees. */
 
 import { assert, assertEquals } from "@std/assert";
+import { EXPRESSIONS } from "../bench/harness/expressions.ts";
 import { compileHotLoop } from "../capture/hot_loop.ts";
 import { TALLY_LENGTH } from "../capture/tally.ts";
 import { TickRing } from "../engine/tick_ring.ts";
@@ -10,6 +11,7 @@ import { compileMatches, Expression } from "../filter/expression/expression.ts";
 import { interpret } from "../filter/expression/interpret.ts";
 import { optimise } from "../filter/expression/optimise.ts";
 import { type Plan, planOf } from "../filter/expression/plan.ts";
+import { blankPacket, samplePackets } from "../filter/expression/sample.ts";
 import type { Node } from "../filter/expression/tree.ts";
 import { PacketFilter } from "../filter/packet_filter.ts";
 import { VERDICT } from "../filter/verdict.ts";
@@ -159,4 +161,24 @@ Deno.test("optimise asks for the EtherType once in udp dst port 5001 and host 10
   assert(types(planOf(tree)).length > 1);
   assertEquals(types(plan).map(({ right }) => right), [{ kind: "number", value: 0x0800 }]);
   assertEquals(plan.blocks.length, 6); // type, protocol, fragment, port, source, destination
+});
+
+Deno.test("samplePackets finds packets that an expression accepts, and some that it does not", () => {
+  for (const text of [...EXPRESSIONS, ...EVERYDAY]) {
+    const { plan, matches } = new Expression(text), samples = samplePackets(plan, blankPacket());
+    for (const { packet, accepted } of samples) {
+      assertEquals(matches(packet, 0, packet.length, packet.length), accepted, text);
+    }
+    const outcomes = new Set(samples.map(({ accepted }) => accepted));
+    assertEquals(outcomes.size, plan.entry < 0 ? 1 : 2, text);
+  }
+});
+
+Deno.test("samplePackets finds what calculations, masks and lengths ask for", () => {
+  const texts = ["len == 1500", "udp[4:2] - 8 = 14", "ip[2:2] * 3 = 300", "ip[8] << 4 = 0x120"]
+    .concat("ip[0] ^ 3 = 70", "ip[4:2] / 16 = 5", "ip[4:2] + 0xffffffff = 7", "mpls 1000 and ip");
+  for (const text of texts) {
+    const samples = samplePackets(new Expression(text).plan, blankPacket());
+    assert(samples.some(({ accepted }) => accepted), text);
+  }
 });
