@@ -10,7 +10,7 @@
  * Only what has been read before is known, so that no read is lost that could reject the packet.
  */
 import { Interner } from "./intern.ts";
-import { ACCEPT, type Block, type Plan, REJECT } from "./plan.ts";
+import { type Block, type Plan, reachable, REJECT } from "./plan.ts";
 import { calculate, compares, type Value } from "./tree.ts";
 
 const MAX_PASSES = 8;
@@ -179,17 +179,6 @@ function isNot({ low, high, not }: Range, value: number): boolean {
   return value < low || value > high || not.includes(value);
 }
 
-/** Without the blocks that no way leads to. */
-function reachable({ entry, blocks }: Plan): Plan {
-  const used = new Set([entry]);
-  blocks.forEach(({ yes, no }, i) => {
-    if (used.has(i)) used.add(yes).add(no);
-  });
-  const kept = blocks.map((_, i) => i).filter((i) => used.has(i));
-  const place = new Map(kept.map((i, at) => [i, at]));
-  return renumbered(entry, kept.map((i) => blocks[i]), (way) => place.get(way)!);
-}
-
 /** With one block where several ask the same and go on to the same. */
 function shared({ entry, blocks }: Plan): Plan {
   const all = new Interner(), byText = new Map<string, number>(), stands: number[] = [];
@@ -208,14 +197,6 @@ function shared({ entry, blocks }: Plan): Plan {
     byText.set(text, stands[i]);
   }
   return reachable({ entry: to(entry), blocks: merged });
-}
-
-function renumbered(entry: number, blocks: Block[], place: (way: number) => number): Plan {
-  const to = (way: number) => way === ACCEPT || way === REJECT ? way : place(way);
-  return {
-    entry: to(entry),
-    blocks: blocks.map((block) => ({ ...block, yes: to(block.yes), no: to(block.no) })),
-  };
 }
 
 function sameShape(a: Plan, b: Plan): boolean {
