@@ -33,7 +33,7 @@ function testPair(
 }
 
 function compiled(tree: Node): Uint8Array<ArrayBuffer> {
-  return toEbpf(planOf(tree)).bytes as Uint8Array<ArrayBuffer>;
+  return toEbpf(planOf(tree)).bytes;
 }
 
 /** `ip and udp dst port PORT`, without regard to fragments. */
