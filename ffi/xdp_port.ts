@@ -182,8 +182,8 @@ function explainHook(code: string, device: string, mode: XdpMode): string | unde
 function explainSystem(code: string): string | undefined {
   switch (code) {
     case "EPERM":
-      return "no permission: run as root, or with CAP_NET_ADMIN, CAP_BPF, CAP_NET_RAW and, to choose " +
-        'packets, CAP_PERFMON ("setcap cap_net_admin,cap_bpf,cap_net_raw,cap_perfmon+ep" on the deno program)';
+      return "no permission: run as root, or with CAP_NET_ADMIN, CAP_BPF and CAP_NET_RAW, and to choose " +
+        'packets CAP_PERFMON ("setcap cap_net_admin,cap_bpf,cap_net_raw,cap_perfmon+ep" on the deno program)';
     case "EAFNOSUPPORT":
     case "ENOSYS":
     case "ENOPROTOOPT":
