@@ -9,6 +9,7 @@ import { planOf } from "../filter/expression/plan.ts";
 import { toEbpf } from "../filter/expression/to_ebpf.ts";
 import { and, headerBytes, loadAt, type Node, or, test } from "../filter/expression/tree.ts";
 import { withSeeds } from "./engine_seed.ts";
+import { kernelVerdicts } from "./kernel_bpf.ts";
 import { tickPacket } from "./packets.ts";
 import { randomPacketOf, randomTree } from "./random_tree.ts";
 import { noTestbed, Testbed, type TestbedOptions } from "./testbed.ts";
@@ -33,7 +34,7 @@ function testPair(
 }
 
 function compiled(tree: Node): Uint8Array<ArrayBuffer> {
-  return toEbpf(planOf(tree)).bytes as Uint8Array<ArrayBuffer>;
+  return toEbpf(planOf(tree)).bytes;
 }
 
 /** `ip and udp dst port PORT`, without regard to fragments. */
@@ -99,6 +100,34 @@ testPair("leaves what the expression rejects to the kernel", {}, async (testbed,
   // Also ARP, without which no datagram would have come, as often as the kernel chooses.
   assert(rejected! > 30, `${rejected}`);
   assertEquals(taken + rejected!, await testbed.counter("right", "rx_packets") - before);
+});
+
+testPair("takes what hundreds of hosts send", {}, async (_, left, right) => {
+  const hosts = Array.from({ length: 500 }, (_, i) => test("==", loadAt(30, 4), 0x0a000100 + i));
+  await right.open("xdp:r0", RX, { driverFilter: compiled(and(udpPort(5001), or(...hosts))) });
+  await left.open("xdp:l0", TX);
+  const to = [0x0a0000ff, 0x0a000100, 0x0a000200, 0x0a0002f3, 0x0a0002f4];
+  await left.send("xdp:l0", to.map((address) => tickPacket({ address })));
+  assertEquals(await takenBy(right, "xdp:r0"), [3, 2]);
+});
+
+testPair("says that choosing packets needs CAP_PERFMON", {}, async (testbed) => {
+  const without = ["perfmon", "sys_admin"];
+  const [{ refused }] = await kernelVerdicts([compiled(udpPort(5001))], [], { without });
+  const peer = new URL("xdp_peer.ts", import.meta.url).pathname;
+  const request = { do: "open", port: "p", name: "xdp:r0", directions: RX } as const;
+  const driverFilter = [...compiled(udpPort(5001))];
+  const script = `echo '${JSON.stringify({ ...request, driverFilter })}' | ` +
+    `setpriv --bounding-set=${without.map((capability) => `-${capability}`).join(",")} ` +
+    `${Deno.execPath()} run -q -A --no-check ${peer}`;
+  const { stdout, stderr } = await testbed.run("right", ["sh", "-c", script]);
+  assert(stdout !== "", stderr);
+  const { error } = JSON.parse(stdout);
+  if (refused === 0) assertEquals(error, undefined); // a kernel that does not mind speculation
+  else {assertMatch(
+      error,
+      /^Cannot open "xdp:r0": the kernel refuses .*: run as root, .*CAP_PERFMON/,
+    );}
 });
 
 testPair("asks for what is wanted behind the expression", {}, async (_, left, right) => {

@@ -11,7 +11,7 @@
 /** A program, or a piece of one. */
 export interface Ebpf {
   /** 8 bytes an instruction. */
-  bytes: Uint8Array;
+  bytes: Uint8Array<ArrayBuffer>;
   /** One line an instruction. */
   text: string;
 }

@@ -18,15 +18,23 @@
  */
 import { CannotPush } from "./cannot_push.ts";
 import { type AluOperator, type Ebpf, EbpfAssembler, type Register } from "./ebpf_assembler.ts";
+import {
+  comparisonOf,
+  type Direct,
+  doomOf,
+  hasLength,
+  isDirect,
+  MAX_READ,
+  most,
+  reach,
+} from "./ebpf_values.ts";
 import { ACCEPT, type Block, type Plan } from "./plan.ts";
-import { compares, type Load, number, type Value } from "./tree.ts";
+import { compares, type Load, type Value } from "./tree.ts";
 
 /** Jumps reach 32767 instructions; the rest of the XDP program wants some. */
 const MAX_INSTRUCTIONS = 32_000;
 /** The verifier keeps a branch for each on a way: BPF_COMPLEXITY_LIMIT_JMP_SEQ, 8192. */
 const MAX_BRANCHES = 8_000;
-/** MAX_PACKET_OFF: further in no program may read. */
-const MAX_READ = 0xffff;
 /** Of an instruction's offset. */
 const MAX_OFFSET = 0x7fff;
 /** bpf_xdp_get_buff_len, of Linux 5.18; see xdp_hook.c for older ones. */
@@ -297,103 +305,8 @@ class Compiler {
   }
 }
 
-/** Needs no register but the one that it goes to. */
-type Direct = Exclude<Value, { kind: "operation" | "load" }> | Load & { base?: undefined };
-
-/** A block as it is compiled. */
-interface Comparison {
-  left: Value;
-  relation: keyof typeof OPPOSITE;
-  right: Value;
-}
-
 const OPPOSITE = { "==": "!=", ">": "<=", ">=": "<", "<": ">=", "<=": ">" } as const;
-const MIRRORED = { "==": "==", ">": "<", ">=": "<=" } as const;
 
 function labelOf(way: number): string {
   return way >= 0 ? `block${way}` : way === ACCEPT ? "accept" : "reject";
-}
-
-function isDirect(value: Value): value is Direct {
-  return value.kind === "load" ? value.base === undefined : value.kind !== "operation";
-}
-
-/** Values that a value is made of. */
-function partsOf(value: Value): Value[] {
-  if (value.kind === "operation") return [value.left, value.right];
-  return value.kind === "load" && value.base !== undefined ? [value.base] : [];
-}
-
-function hasLength(value: Value): boolean {
-  return value.kind === "length" || partsOf(value).some(hasLength);
-}
-
-/** Where the reads at fixed places end. */
-function reach(value: Value): number {
-  const own = value.kind === "load" && isDirect(value) ? value.offset + value.bytes : 0;
-  return Math.max(own, ...partsOf(value).map(reach));
-}
-
-/** Where a value leads that no packet has. */
-function doomOf(value: Value): "reject" | "beyond" | undefined {
-  if (value.kind === "operation" && (value.operator === "/" || value.operator === "%")) {
-    if (value.right.kind === "number" && value.right.value === 0) return "reject";
-  }
-  if (value.kind === "load" && value.offset + value.bytes > MAX_READ) return "beyond";
-  const dooms = partsOf(value).map(doomOf);
-  return dooms.find((doom) => doom === "reject") ?? dooms.find((doom) => doom !== undefined);
-}
-
-/** The largest number that a value can be, as far as the verifier sees it, too. */
-function most(value: Value): number {
-  if (value.kind === "number") return value.value;
-  if (value.kind === "load" && value.bytes === 1) return 0xff;
-  if (value.kind !== "operation" || value.right.kind !== "number") return 0xffffffff;
-  const left = most(value.left), { operator, right } = value;
-  let result = 0xffffffff;
-  if (operator === "&") result = Math.min(left, right.value);
-  else if (operator === "+") result = left + right.value;
-  else if (operator === "<<" && right.value < 32) result = left * 2 ** right.value;
-  return Math.min(result, 0xffffffff);
-}
-
-/** Brings a number to the right, and what is compared for equality into the machine's order of bytes. */
-function comparisonOf({ relation, left, right }: Block): Comparison {
-  const mirrored = left.kind === "number";
-  const value = mirrored ? right : left, other = mirrored ? left : right;
-  if (relation === "==" && other.kind === "number") {
-    const bytes = bytesTurned(value);
-    if (bytes !== undefined && fits(other.value, bytes)) {
-      return { relation, left: turned(value, bytes), right: number(turn(other.value, bytes)) };
-    }
-  }
-  return { relation: mirrored ? MIRRORED[relation] : relation, left: value, right: other };
-}
-
-/** How wide a value is that can be calculated with its bytes turned round as well; nothing: it cannot. */
-function bytesTurned(value: Value): 2 | 4 | undefined {
-  if (value.kind === "load") {
-    return value.bytes === 1 || value.order !== undefined ? undefined : value.bytes;
-  }
-  if (value.kind !== "operation" || value.right.kind !== "number") return undefined;
-  const { operator, left, right } = value, bytes = bytesTurned(left);
-  if (bytes === undefined || !["&", "|", "^"].includes(operator)) return undefined;
-  return operator === "&" || fits(right.value, bytes) ? bytes : undefined;
-}
-
-function turned(value: Value, bytes: 2 | 4): Value {
-  if (value.kind === "load") return { ...value, order: "little" };
-  if (value.kind === "number") return number(turn(value.value, bytes));
-  if (value.kind === "length") return value;
-  return { ...value, left: turned(value.left, bytes), right: turned(value.right, bytes) };
-}
-
-function fits(value: number, bytes: 2 | 4): boolean {
-  return value < 256 ** bytes;
-}
-
-/** The low bytes of a number, in the other order. */
-function turn(value: number, bytes: 2 | 4): number {
-  const half = (value & 0xff) << 8 | value >>> 8 & 0xff;
-  return bytes === 2 ? half : (half << 16 | (turn(value >>> 16, 2))) >>> 0;
 }
