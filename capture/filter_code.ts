@@ -7,6 +7,7 @@ import type { Expression } from "../filter/expression/expression.ts";
 import { planSize, printTree } from "../filter/expression/print_tree.ts";
 import { toClassicBpf } from "../filter/expression/to_classic_bpf.ts";
 import { toEbpf } from "../filter/expression/to_ebpf.ts";
+import { NOTHING_PLAIN } from "./loop_source.ts";
 import type { PushedFilter } from "./push_filter.ts";
 
 /** Each under a heading; the loop alone where there is no expression. */
@@ -25,10 +26,18 @@ export function filterCode(
     : section("eBPF, for an XDP program (not in use)", () => toEbpf(plan).text);
   return [
     section("tree of the expression", () => printTree(tree)),
-    section(`JavaScript, the packet loop (${planSize(plan)} a packet at most)`, () => loop),
+    section(`JavaScript, the packet loop (${planSize(plan)} a packet at most)`, () => orNone(loop)),
     classic,
     driver,
   ].join("\n");
+}
+
+function orNone(loop: string): string {
+  if (loop === "") return "none yet: the port has no ring before somebody sends";
+  return loop === NOTHING_PLAIN
+    ? "none: the expression is too large to compile, or the packets lie where no whole word begins;\n" +
+      "it is asked of each packet in turn, which is slower"
+    : loop;
 }
 
 function section(title: string, make: () => string): string {

@@ -120,7 +120,7 @@ function ownName(arg: string, { aliases = {} }: KnownOptions): string {
 
 function isOption(text: string, known: KnownOptions): boolean {
   const { values, switches } = known, [word] = ownName(text, known).split("=", 1);
-  return [...values, ...switches].some((name) => word === typed(name));
+  return [...values, ...switches].some((name) => word === typed(name) || word === `--${name}`);
 }
 
 function checkValue(name: string, given: unknown[]): void {

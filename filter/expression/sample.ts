@@ -8,6 +8,8 @@
 import { ACCEPT, type Plan } from "./plan.ts";
 import { calculate, compares, type Load, type Operator, type Value } from "./tree.ts";
 
+/** Tests asked in all, some 50 ms: a plan of thousands is not gone through in every way. */
+const MAX_TESTS = 100_000;
 const MAX_PACKETS = 64, MAX_TRIES = 4000, MAX_BYTES = 2048, BLANK_BYTES = 128;
 const OUT = -1; // of values: the packet ends before it, or it is divided by zero
 
@@ -36,16 +38,18 @@ export function blankPacket(): Uint8Array {
 /** Packets like `begin` but for what the plan asks; the first is `begin` itself. */
 export function samplePackets(plan: Plan, begin: Uint8Array): Sample[] {
   const seen = new Set<string>(), queue = [trip(plan, begin)], kept: Sample[] = [];
-  for (let tries = 0; queue.length > 0 && tries < MAX_TRIES && kept.length < MAX_PACKETS;) {
+  let tries = 0, tests = 0;
+  while (queue.length > 0 && kept.length < MAX_PACKETS) {
     const { packet, accepted, ways } = queue.shift()!;
     const fresh = ways.filter(({ block, outcome }) => !seen.has(`${block} ${outcome}`));
     if (kept.length > 0 && fresh.length === 0) continue;
     kept.push({ packet, accepted });
     for (const { block, outcome } of fresh) seen.add(`${block} ${outcome}`);
     for (const { block, outcome } of ways) {
-      if (seen.has(`${block} ${!outcome}`)) continue;
+      if (seen.has(`${block} ${!outcome}`) || tries === MAX_TRIES || tests > MAX_TESTS) continue;
       const turned = turn(plan, packet, block, !outcome);
       tries++;
+      tests += ways.length;
       if (turned !== undefined) queue.push(turned);
     }
   }
