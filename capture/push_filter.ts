@@ -29,6 +29,7 @@ export type Push = typeof PUSHES[number];
 export interface PushRequest {
   /** The port's name. */
   port: string;
+  /** What is wanted. */
   filter: PacketFilter;
   /** `auto` by default. */
   push?: Push;
