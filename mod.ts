@@ -60,6 +60,7 @@ export { printTree } from "./filter/expression/print_tree.ts";
 export {
   type Push,
   type PushedFilter,
+  PUSHES,
   pushFilter,
   type PushRequest,
 } from "./capture/push_filter.ts";

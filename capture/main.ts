@@ -2,14 +2,11 @@
  * Purpose: `deno task capture`: parse, start the capture threads, run the engine, report.
  */
 import { MeanReversion } from "../engine/mean_reversion.ts";
-import { MIN_CAPACITY } from "../engine/tick_ring.ts";
 import { TradingEngine } from "../engine/trading_engine.ts";
-import { allowedCores, checkCore, pinToCore, tscHz } from "../ffi/host.ts";
-import { parsePortName } from "../ffi/port_name.ts";
+import { allowedCores, pinToCore, tscHz } from "../ffi/host.ts";
 import { print, runCommand } from "../ffi/usage.ts";
 import { VERSION } from "../ffi/version.ts";
-import { CaptureError } from "./background_capture.ts";
-import { CaptureGroup, type GroupMember } from "./capture_group.ts";
+import type { CaptureGroup } from "./capture_group.ts";
 import { CAPTURE_HELP, type CaptureOptions, parseCaptureOptions } from "./capture_options.ts";
 import { CaptureWriter } from "./capture_writer.ts";
 import { DebugLog } from "./debug_log.ts";
@@ -19,16 +16,13 @@ import { filterCode } from "./filter_code.ts";
 import { announceFilter, describeFilter } from "./filter_report.ts";
 import { giveUpPermissions, giveUpWriting } from "../ffi/give_up_permissions.ts";
 import { checkOutput, inputOf } from "./input_file.ts";
-import { PacketLog } from "./packet_log.ts";
-import { type PushedFilter, pushFilter, unpushed } from "./push_filter.ts";
-import { queuesLeftOut, receivePorts } from "./receive_ports.ts";
+import type { PushedFilter } from "./push_filter.ts";
+import { queuesLeftOut } from "./receive_ports.ts";
 import { Reporter } from "./reporter.ts";
+import { startPushed } from "./start_captures.ts";
 import { StopRequest } from "./stop_request.ts";
 
 const INTERVAL_MS = 1000;
-const DEMO_PORT = "soft:demo_0:capture";
-const MOST_DEMOS = 50; // at the same time
-const CHUNKS = 64, LEAST_CHUNKS = 8; // of the packet logs, 1 MiB each, divided among the threads
 
 async function main(): Promise<number> {
   const options = parseCaptureOptions(Deno.args);
@@ -89,68 +83,6 @@ async function main(): Promise<number> {
   engine.close();
   if (failure !== undefined) throw failure;
   return writer?.stats().failed === undefined ? 0 : 1;
-}
-
-/** Starts with the filter as early as its port allows; where the kernel refuses its program, in user space. */
-async function startPushed(
-  options: CaptureOptions,
-): Promise<{ group: CaptureGroup; pushed: PushedFilter }> {
-  const { compiled: filter, push, write } = options, port = options.port || DEMO_PORT;
-  const pushed = pushFilter({ port, filter, push, all: write?.all });
-  try {
-    return { group: await startCaptures(options, pushed), pushed };
-  } catch (error) {
-    const code = error instanceof CaptureError ? error.code : undefined;
-    if (code === undefined || !refusals(pushed).includes(code)) throw error;
-    const instead = unpushed(
-      parsePortName(port),
-      filter,
-      `the kernel refused its program (${code})`,
-    );
-    if (instead.takesAll) throw error; // which nobody has asked for
-    return { group: await startCaptures(options, instead), pushed: instead };
-  }
-}
-
-/** What the kernel may say of a program. */
-function refusals({ portOptions }: PushedFilter): string[] {
-  if (portOptions.kernelFilter !== undefined) return ["EINVAL", "ENOMEM"];
-  return portOptions.driverFilter === undefined ? [] : ["EPROTO"];
-}
-
-/** Starts on the port named, or without one on the first demonstration switch that nobody has. */
-async function startCaptures(options: CaptureOptions, pushed: PushedFilter): Promise<CaptureGroup> {
-  const { engineCore, write, filter, burst, wait } = options;
-  const ringSize = options.compiled.decodes ? options.ringSize : MIN_CAPACITY;
-  if (engineCore !== undefined) checkCore(engineCore);
-  for (let i = 0;; i++) {
-    const port = options.port || DEMO_PORT.replace("0", String(i));
-    const members = membersOf(options, port);
-    const portOptions = { ...options.portOptions, ...pushed.portOptions };
-    const common = { filter, burst, wait, portOptions, logAll: write?.all };
-    try {
-      return await CaptureGroup.start(members, ringSize, common);
-    } catch (error) {
-      const taken = error instanceof CaptureError && error.code === "EBUSY";
-      if (options.port !== "" || !taken || i === MOST_DEMOS) throw error;
-    }
-  }
-}
-
-/** A thread for each port, on the cores that the engine leaves, from the last one or the one named on. */
-function membersOf(options: CaptureOptions, port: string): GroupMember[] {
-  const { rings, core, engineCore, write } = options, cores = allowedCores();
-  const others = cores.filter((other) => other !== engineCore);
-  const free = others.length > 0 ? others : cores;
-  if (core !== undefined) checkCore(core);
-  const first = core === undefined ? free.length - 1 : Math.max(0, free.indexOf(core));
-  const ports = rings === undefined ? [port] : receivePorts(port, rings);
-  const chunks = Math.max(LEAST_CHUNKS, Math.floor(CHUNKS / ports.length));
-  return ports.map((name, i) => ({
-    port: name,
-    core: i === 0 && core !== undefined ? core : free[(first + i) % free.length],
-    log: write && PacketLog.create({ interfaceId: i, chunks }),
-  }));
 }
 
 async function startWriter(

@@ -80,8 +80,28 @@ export function pushFilter({ port, filter, push = "auto", all }: PushRequest): P
   }
 }
 
+/**
+ * What to do where the kernel has refused to open the port: the same in user space, if it was for the
+ * program; but not where the port would then take all of the interface's packets, for nobody asked for that.
+ */
+export function afterRefusal(
+  { portOptions }: PushedFilter,
+  port: string,
+  filter: PacketFilter,
+  code = "",
+): PushedFilter | undefined {
+  const { kernelFilter, driverFilter } = portOptions;
+  const codes = kernelFilter ? ["EINVAL", "E2BIG"] : driverFilter ? ["EPROTO"] : [];
+  if (!codes.includes(code)) return undefined;
+  const reason = code === "E2BIG"
+    ? "its program is too large for the kernel, see sysctl net.core.optmem_max"
+    : `the kernel refused its program (${code})`;
+  const instead = unpushed(parsePortName(port), filter, reason);
+  return instead.takesAll ? undefined : instead;
+}
+
 /** The same filter in user space, for a reason. */
-export function unpushed(
+function unpushed(
   { kind }: Pick<PortName, "kind">,
   filter: PacketFilter,
   reason: string,

@@ -308,6 +308,20 @@ const KINDS = [
   },
 ] as const;
 
+/** Why a network of its own cannot have its own limit (before Linux 6.9); nothing: it can. */
+const noMemoryLimit = hasMemoryLimit() ? undefined : "no limit of a network's own here";
+
+function hasMemoryLimit(): boolean {
+  const [program, ...args] = [
+    ...["unshare", "-n", "sh", "-c", "test -w /proc/sys/net/core/optmem_max"],
+  ];
+  try {
+    return new Deno.Command(program, { args, stderr: "null" }).outputSync().success;
+  } catch {
+    return false;
+  }
+}
+
 /** 600 packets, mixed. */
 function mixed(mac: string): Uint8Array[] {
   const good = truePacket(mac), other = truePacket(mac, { port: 5002, padding: 100 });
@@ -447,4 +461,24 @@ testNetwork(
     assertEquals(objects(finished.stdout).length > 0, true);
     assertAddsUp(s);
   },
+);
+
+testNetwork(
+  "capture -f goes on in user space where the kernel refuses its program",
+  {},
+  async (testbed) => {
+    using file = fileOf(mixed(await macOf(testbed, "right")));
+    await testbed.must("right", "sh", "-c", "echo 2000 > /proc/sys/net/core/optmem_max");
+    const ports = Array.from({ length: 60 }, (_, i) => 5001 + 7 * i).join(" or ");
+    const args = ["-i", `packet:${DEVICE}`, "--no-decode", "-f", `udp dst port ${ports}`];
+    const capture = await startCapture(testbed, args);
+    await replay(testbed, file.path, "--pps=5000");
+    const s = finalOf(await stopCapture(capture));
+    assertEquals([s.received, s.accepted, s.rejectedEarly], [600, 300, 0]);
+    assertEquals([s.filter.where, s.filter.how], [
+      "user space",
+      "its program is too large for the kernel, see sysctl net.core.optmem_max",
+    ]);
+  },
+  noMemoryLimit,
 );
