@@ -392,6 +392,22 @@ testNetwork(
   },
 );
 
+for (const [title, port] of [["packet", `packet:${DEVICE}`], ["xdp", `xdp:${DEVICE}`]]) {
+  testNetwork(
+    `capture --rings adds up what was turned away on ${title}`,
+    { queues: 2 },
+    async (testbed) => {
+      using file = fileOf(mixed(await macOf(testbed, "right")));
+      const args = ["-i", port, "--rings", "2", "-f", "udp dst port 5001", "--no-decode"];
+      const capture = await startCapture(testbed, args);
+      await replay(testbed, file.path, "--pps=5000");
+      const s = finalOf(await stopCapture(capture));
+      assertAddsUp(s);
+      assertEquals([s.queues.length, s.accepted, s.received, s.rejectedEarly], [2, 300, 300, 300]);
+    },
+  );
+}
+
 testNetwork("capture --write-all pushes nothing, and says so", {}, async (testbed) => {
   using file = fileOf(mixed(await macOf(testbed, "right")));
   using directory = new Directory();
