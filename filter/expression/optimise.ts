@@ -10,11 +10,13 @@
  * Only what has been read before is known, so that no read is lost that could reject the packet.
  */
 import { Interner } from "./intern.ts";
-import { ACCEPT, type Block, type Plan, REJECT } from "./plan.ts";
+import { ordered, searched } from "./order.ts";
+import { type Block, type Plan, REJECT } from "./plan.ts";
 import { calculate, compares, type Value } from "./tree.ts";
 
-const MAX_PASSES = 8;
-const MAX_FACTS = 64, MAX_NOT = 64; // of more than these the latest are forgotten
+const MAX_PASSES = 8, MAX_WORK = 200_000; // blocks looked at, in all passes
+const MAX_STEPS = 500; // along one way, in one pass
+const MAX_FACTS = 24, MAX_NOT = 12; // of more than these the latest are forgotten
 
 /** What a value is known to be: within both, and none of these. */
 interface Range {
@@ -23,18 +25,21 @@ interface Range {
   not: readonly number[];
 }
 
+const ANYTHING: Range = { low: 0, high: 0xffffffff, not: [] };
+
 /** Of values by their number. */
 type Facts = ReadonlyMap<number, Range>;
 
 /** The same plan with fewer blocks, and ways that pass fewer of them; verdicts stay the same for any packet. */
 export function optimise(plan: Plan): Plan {
   let best = interned(plan);
-  for (let pass = 0; pass < MAX_PASSES; pass++) {
-    const next = shared(reachable(threaded(best)));
+  for (let pass = 0, work = 0; pass < MAX_PASSES && work < MAX_WORK; pass++) {
+    work += best.blocks.length;
+    const next = shared(ordered(threaded(best)));
     if (sameShape(next, best)) break;
     best = next;
   }
-  return best;
+  return searched(best);
 }
 
 /** With one object for each value. */
@@ -67,11 +72,14 @@ function threaded({ entry, blocks }: Plan): Plan {
     if (block.yes >= 0) known[block.yes] = common(known[block.yes], holds);
     if (block.no >= 0) known[block.no] = common(known[block.no], fails);
     // A test is not needed where the next one of the same value would lead to the same place.
-    const asks = (way: number) => way >= 0 && next[way].left === block.left;
-    if (asks(block.no) && follow(block.no, holds, next, all) === block.yes) instead[i] = block.no;
-    else if (asks(block.yes) && follow(block.yes, fails, next, all) === block.no) {
-      instead[i] = block.yes;
-    }
+    const skip = (way: number, facts: Facts, target: number) => {
+      if (way < 0 || next[way].left !== block.left) return false;
+      if (follow(way, facts, next, all, 2) !== target) return false;
+      known[way] = common(known[way], facts); // these packets come there, too, now
+      instead[i] = way;
+      return true;
+    };
+    skip(block.no, holds, block.yes) || skip(block.yes, fails, block.no);
   });
   const to = (way: number): number => way < 0 || instead[way] === way ? way : to(instead[way]);
   return {
@@ -80,9 +88,15 @@ function threaded({ entry, blocks }: Plan): Plan {
   };
 }
 
-/** Where a way leads in the end. */
-function follow(to: number, facts: Facts, blocks: readonly Block[], all: Interner): number {
-  while (to >= 0) {
+/** Where a way leads in the end, or after so many blocks. */
+function follow(
+  to: number,
+  facts: Facts,
+  blocks: readonly Block[],
+  all: Interner,
+  steps = MAX_STEPS,
+): number {
+  for (; to >= 0 && steps > 0; steps--) {
     const outcome = decided(blocks[to], facts, all);
     if (outcome === undefined) return to;
     to = outcome ? blocks[to].yes : blocks[to].no;
@@ -122,18 +136,15 @@ function rangeOf(value: Value, facts: Facts, all: Interner): Range | undefined {
 /** What is known behind a test. */
 function learnt(facts: Facts, block: Block, outcome: boolean, all: Interner): Facts {
   const { left, right, relation } = block;
-  const more = new Map(facts);
-  const add = (id: number, range: Range) => {
-    if (more.size < MAX_FACTS || more.has(id)) more.set(id, range);
-  };
+  const add = (id: number, range: Range) =>
+    facts.size < MAX_FACTS || facts.has(id) ? new Map(facts).set(id, range) : facts;
   if (right.kind !== "number") {
     const bit = outcome ? 1 : 0;
-    add(testId(block, all), { low: bit, high: bit, not: [] });
-    return more;
+    return add(testId(block, all), { low: bit, high: bit, not: [] });
   }
-  const id = all.id(left), before = facts.get(id) ?? { low: 0, high: 0xffffffff, not: [] };
-  add(id, narrowed(before, relation, right.value, outcome));
-  return more;
+  const id = all.id(left), before = facts.get(id);
+  const after = narrowed(before ?? ANYTHING, relation, right.value, outcome);
+  return after === before ? facts : add(id, after);
 }
 
 function narrowed(before: Range, relation: Block["relation"], value: number, outcome: boolean) {
@@ -159,7 +170,7 @@ function testId(
 
 /** What holds on both ways. */
 function common(a: Facts | undefined, b: Facts): Facts {
-  if (a === undefined) return b;
+  if (a === undefined || a === b) return b;
   const both = new Map<number, Range>();
   for (const [id, x] of a) {
     const y = b.get(id);
@@ -179,17 +190,6 @@ function isNot({ low, high, not }: Range, value: number): boolean {
   return value < low || value > high || not.includes(value);
 }
 
-/** Without the blocks that no way leads to. */
-function reachable({ entry, blocks }: Plan): Plan {
-  const used = new Set([entry]);
-  blocks.forEach(({ yes, no }, i) => {
-    if (used.has(i)) used.add(yes).add(no);
-  });
-  const kept = blocks.map((_, i) => i).filter((i) => used.has(i));
-  const place = new Map(kept.map((i, at) => [i, at]));
-  return renumbered(entry, kept.map((i) => blocks[i]), (way) => place.get(way)!);
-}
-
 /** With one block where several ask the same and go on to the same. */
 function shared({ entry, blocks }: Plan): Plan {
   const all = new Interner(), byText = new Map<string, number>(), stands: number[] = [];
@@ -207,15 +207,7 @@ function shared({ entry, blocks }: Plan): Plan {
     stands[i] = useless ? REJECT : byText.get(text) ?? i;
     byText.set(text, stands[i]);
   }
-  return reachable({ entry: to(entry), blocks: merged });
-}
-
-function renumbered(entry: number, blocks: Block[], place: (way: number) => number): Plan {
-  const to = (way: number) => way === ACCEPT || way === REJECT ? way : place(way);
-  return {
-    entry: to(entry),
-    blocks: blocks.map((block) => ({ ...block, yes: to(block.yes), no: to(block.no) })),
-  };
+  return ordered({ entry: to(entry), blocks: merged });
 }
 
 function sameShape(a: Plan, b: Plan): boolean {
