@@ -51,14 +51,26 @@ export class Tcpdump {
   readonly #path = Deno.makeTempFileSync({ suffix: ".pcap" });
   readonly #count: number;
 
-  constructor(packets: FilterPacket[]) {
+  /** `options` such as -O, which has expressions compiled as they are written. */
+  constructor(packets: FilterPacket[], readonly options: string[] = []) {
     Deno.writeFileSync(this.#path, pcapOf(packets));
     this.#count = packets.length;
   }
 
   /** What it says of each packet. */
   async verdicts(expression: string): Promise<Verdicts> {
-    const args = ["-n", "-Z", "root", "-r", this.#path, "-w", "-", "--", expression];
+    const args = [
+      ...this.options,
+      "-n",
+      "-Z",
+      "root",
+      "-r",
+      this.#path,
+      "-w",
+      "-",
+      "--",
+      expression,
+    ];
     const command = new Deno.Command("tcpdump", { args, env: NO_WAITING, stdin: "null" });
     const { code, stdout, stderr } = await command.output();
     if (code === 0) return numbersIn(stdout, this.#count);

@@ -12,7 +12,7 @@
 import { address } from "./address.ts";
 import { compare } from "./arithmetic.ts";
 import { verdictOf, withoutConstants } from "./constants.ts";
-import { type Context, ethernetHeaders, readAt, refuse } from "./context.ts";
+import { type Context, ethernetHeaders, readAt } from "./context.ts";
 import { geneve, mpls, pppoed, pppoes, vlan } from "./encapsulation.ts";
 import { withLeftovers } from "./leftovers.ts";
 import { llc } from "./link_layer.ts";
@@ -24,8 +24,7 @@ import { and, type Node, not, or, test } from "./tree.ts";
 /**
  * The tree of an expression; `text` is quoted in errors.
  *
- * @throws {ExpressionError} where qualifiers do not fit, a value is out of range, a name is not known, or no
- * packet at all can match
+ * @throws {ExpressionError} where qualifiers do not fit, a value is out of range, or a name is not known
  */
 export function expand(syntax: Syntax, text: string): Node {
   const primitives = [...primitivesOf(syntax)];
@@ -42,11 +41,7 @@ export function expand(syntax: Syntax, text: string): Node {
   const whole = walk(context, syntax);
   const tree = context.folds ? withoutConstants(whole) : whole;
   const verdict = context.folds ? verdictOf(tree, context.settled) : undefined;
-  if (verdict === false) {
-    context.at = { from: primitives[0].at.from, to: primitives[primitives.length - 1].at.to };
-    refuse(context, "no packet can match", "expected one that some do");
-  }
-  if (verdict === true) return { kind: "constant", value: true };
+  if (verdict !== undefined) return { kind: "constant", value: verdict };
   return context.exact ? withLeftovers(context, tree) : tree;
 }
 
