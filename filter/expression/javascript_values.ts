@@ -82,7 +82,7 @@ export class ValueWriter {
     const place = (n: number) => (load.order === "little" ? n : swap(n, load.bytes)) << shift;
     return {
       load,
-      word: this.#wordName(load, load.offset >> 2),
+      word: this.#wordName(load, Math.floor(load.offset / 4)),
       mask: place(mask & (bits === 32 ? -1 : 2 ** bits - 1)),
       value: place(wanted),
     };
@@ -91,7 +91,7 @@ export class ValueWriter {
   /** Reads the word of a test. */
   take({ load }: WordTest): void {
     this.#reach(load);
-    this.#word(load, load.offset >> 2);
+    this.#word(load, Math.floor(load.offset / 4));
   }
 
   /** Whether a read is known to be within the packet. */
@@ -109,13 +109,15 @@ export class ValueWriter {
 
   #fromWords(load: Load): string {
     const { bytes, offset, order } = load, shift = (offset & 3) * 8, bits = bytes * 8;
-    const low = this.#word(load, offset >> 2);
+    const low = this.#word(load, Math.floor(offset / 4));
     let raw: string;
     if (shift + bits <= 32) {
       const down = shift === 0 ? low : `${low} >>> ${shift}`;
       raw = shift + bits === 32 ? down : `${down} & ${hex(2 ** bits - 1)}`;
     } else {
-      const both = `${low} >>> ${shift} | ${this.#word(load, (offset >> 2) + 1)} << ${32 - shift}`;
+      const both = `${low} >>> ${shift} | ${this.#word(load, Math.floor(offset / 4) + 1)} << ${
+        32 - shift
+      }`;
       raw = bits === 32 ? both : `(${both}) & ${hex(2 ** bits - 1)}`;
     }
     if (order === "little" || bytes === 1) return raw;

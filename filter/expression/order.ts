@@ -6,8 +6,8 @@
  *  host a or b or … z     src == a? dst == a? src == b? dst == b? …   all the same way on "yes"
  *  becomes                src == a? dst == a? then: src >= m? … a tree of comparisons; then the same for dst
  * ```
- * The first test of each value stays where it is, for its read may reject the packet; behind it the value
- * is known to be there, and its tests may come in any order.
+ * The first test of each value stays where it is, for its read may reject the packet; between such tests
+ * all values are known to be there, and their tests may come in any order.
  */
 import { Interner } from "./intern.ts";
 import type { Block, Plan } from "./plan.ts";
@@ -41,23 +41,28 @@ function chainFrom(first: number, blocks: readonly Block[], waysTo: number[]): n
   return chain;
 }
 
-/** Puts searches in the place of a chain's tests that are not the first of their value. */
+/** Puts searches in the place of a chain's tests, from one first test of a value to the next. */
 function regroup(chain: number[], blocks: Block[], all: Interner): void {
-  const heads: number[] = [], rest = new Map<Value, number[]>();
+  const seen = new Set<Value>(), parts: number[][] = [];
   for (const at of chain) {
-    const value = all.one(blocks[at].left), tests = rest.get(value);
-    if (tests === undefined) heads.push(at);
-    rest.set(value, tests === undefined ? [] : [...tests, at]);
+    const value = all.one(blocks[at].left);
+    if (seen.has(value)) parts.at(-1)!.push(at);
+    else parts.push([at], []);
+    seen.add(value);
   }
-  const { yes } = blocks[chain[0]], after = blocks[chain.at(-1)!].no;
-  let behind = after;
-  for (const tests of [...rest.values()].reverse()) {
-    if (tests.length === 0) continue;
-    behind = tests.length < LEAST
-      ? inARow(tests, blocks, behind)
-      : search(blocks[tests[0]].left, valuesOf(tests, blocks), yes, behind, blocks);
+  let behind = blocks[chain.at(-1)!].no;
+  for (const part of parts.reverse()) {
+    const byValue = Map.groupBy(part, (at) => all.one(blocks[at].left));
+    for (const tests of [...byValue.values()].reverse()) {
+      behind = tests.length < LEAST ? inARow(tests, blocks, behind) : search(
+        blocks[tests[0]].left,
+        valuesOf(tests, blocks),
+        blocks[tests[0]].yes,
+        behind,
+        blocks,
+      );
+    }
   }
-  inARow(heads, blocks, behind);
 }
 
 function valuesOf(tests: number[], blocks: Block[]): number[] {
