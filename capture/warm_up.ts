@@ -107,6 +107,7 @@ function lay(filter: PacketFilter, ring: Ring, first: number, count: number): nu
 function packetsFor(filter: PacketFilter): Uint8Array[] {
   const plain = plainPacket(filter), { expression } = filter;
   const begin = filter.decodes ? plain : new Uint8Array(SAMPLE_BYTES);
+  begin.set(plain);
   const samples = expression === undefined ? [] : samplePackets(expression.plan, begin);
   const accepted = samples.filter((sample) => sample.accepted).map(({ packet }) => packet);
   if (filter.decodes && expression === undefined) accepted.push(plain);

@@ -8,7 +8,8 @@
 import { ACCEPT, type Plan } from "./plan.ts";
 import { calculate, compares, type Load, type Value } from "./tree.ts";
 
-const MAX_PACKETS = 64, MAX_TRIES = 4000;
+const MAX_PACKETS = 64, MAX_WORK = 300_000; // tests, in all trips
+const LEAST_BYTES = 14, MOST_BYTES = 1514;
 const OUT = -1; // of values: the packet ends before it, or it is divided by zero
 
 /** A packet, and where it went. */
@@ -28,16 +29,16 @@ interface Sample {
 /** Packets like `begin` but for what the plan asks; the first is `begin` itself. */
 export function samplePackets(plan: Plan, begin: Uint8Array): Sample[] {
   const seen = new Set<string>(), queue = [trip(plan, begin)], kept: Sample[] = [];
-  for (let tries = 0; queue.length > 0 && tries < MAX_TRIES && kept.length < MAX_PACKETS;) {
+  for (let work = 0; queue.length > 0 && work < MAX_WORK && kept.length < MAX_PACKETS;) {
     const { packet, accepted, ways } = queue.shift()!;
     const fresh = ways.filter(({ block, outcome }) => !seen.has(`${block} ${outcome}`));
     if (kept.length > 0 && fresh.length === 0) continue;
     kept.push({ packet, accepted });
     for (const { block, outcome } of fresh) seen.add(`${block} ${outcome}`);
     for (const { block, outcome } of ways) {
-      if (seen.has(`${block} ${!outcome}`)) continue;
+      if (work > MAX_WORK || seen.has(`${block} ${!outcome}`)) continue;
       const turned = turn(plan, packet, block, !outcome);
-      tries++;
+      work += ways.length;
       if (turned !== undefined) queue.push(turned);
     }
   }
@@ -46,22 +47,33 @@ export function samplePackets(plan: Plan, begin: Uint8Array): Sample[] {
 
 /** The packet changed so that a test comes out as wished; nothing where that is not found. */
 function turn(plan: Plan, packet: Uint8Array, block: number, wish: boolean): Trip | undefined {
-  const { relation, left, right } = plan.blocks[block];
-  const load = loadOf(left);
-  if (load === undefined) return undefined;
-  const from = placeOf(load, packet), wanted = valueOf(right, packet);
-  if (from === OUT || wanted === OUT) return undefined;
+  const { relation, left, right } = plan.blocks[block], wanted = valueOf(right, packet);
+  if (wanted === OUT) return undefined;
   for (const value of [wanted, wanted + 1, wanted - 1, 0, 0xffffffff]) {
-    const changed = packet.slice();
-    for (let i = 0; i < load.bytes; i++) {
-      const up = load.order === "little" ? i : load.bytes - 1 - i;
-      changed[from + i] = value / 2 ** (8 * up);
-    }
+    const changed = withValue(left, value, packet);
+    if (changed === undefined) return undefined;
     if (compares(relation, valueOf(left, changed), wanted) !== wish) continue;
     const made = trip(plan, changed);
     if (made.ways.some((way) => way.block === block && way.outcome === wish)) return made;
   }
   return undefined;
+}
+
+/** The packet with other bytes where a value is read first; or with another length. */
+function withValue(left: Value, value: number, packet: Uint8Array): Uint8Array | undefined {
+  if (left.kind === "length") {
+    const changed = new Uint8Array(Math.max(LEAST_BYTES, Math.min(value, MOST_BYTES)));
+    changed.set(packet.subarray(0, changed.length));
+    return changed;
+  }
+  const load = loadOf(left), from = load === undefined ? OUT : placeOf(load, packet);
+  if (load === undefined || from === OUT) return undefined;
+  const changed = packet.slice();
+  for (let i = 0; i < load.bytes; i++) {
+    const up = load.order === "little" ? i : load.bytes - 1 - i;
+    changed[from + i] = value / 2 ** (8 * up);
+  }
+  return changed;
 }
 
 function trip(plan: Plan, packet: Uint8Array): Trip {
