@@ -147,6 +147,7 @@ int32_t uspf_stat(int32_t handle, double *stat)
 		return -EBADF;
 	for (int i = 0; i < USPF_STAT_COUNT; i++)
 		stat[i] = -1;
+	stat[USPF_STAT_REJECTED] = 0;
 	return port->ops->stat(port, stat);
 }
 

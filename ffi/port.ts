@@ -28,6 +28,11 @@ export interface PortSpec {
 export interface PortOptions {
   /** xdp: the packets to take; all others go on to the kernel's network stack. Nothing: take all. */
   wanted?: Wanted;
+  /**
+   * xdp: a piece of eBPF, as `xdpProgram` describes it, that judges packets before `wanted` is asked;
+   * what it rejects goes on to the kernel's network stack, too.
+   */
+  driverFilter?: Uint8Array;
   /** xdp: the mode to insist on; `"auto"` takes the best that there is. */
   xdpMode?: XdpMode;
   /** packet, xdp: have the interface pass on packets to other machines' addresses, too. */
@@ -104,12 +109,18 @@ export interface Port {
   lost(): number | null;
   /** How often the kernel found no free buffer for a packet, since it was opened; `null` where it cannot know. */
   starved(): number | null;
+  /**
+   * Packets that a filter in the kernel turned away, since the port was opened; 0 where there is none,
+   * `null` where it cannot know.
+   */
+  rejectedEarly(): number | null;
   /** Detaches the region, so that a stale view throws, and closes. */
   close(): void;
 }
 
 const NUMBERS = 30, TEXTS = 3, TEXT_BYTES = 128;
-const INFO_COUNT = 6, STAT_COUNT = 2;
+const INFO_COUNT = 6;
+const STAT = { lost: 0, starved: 1, rejected: 2 }, STAT_COUNT = 3; // enum uspf_stat
 
 /** What the kinds share: the handle, the region, and turning `-errno` into a PortError. */
 export abstract class NativePort {
@@ -154,13 +165,15 @@ export abstract class NativePort {
   }
 
   lost(): number | null {
-    this.library.uspf_stat(this.handle, this.#stat as Float64Array<ArrayBuffer>);
-    return this.#stat[0] < 0 ? null : this.#stat[0];
+    return this.#ask(STAT.lost);
   }
 
   starved(): number | null {
-    this.library.uspf_stat(this.handle, this.#stat as Float64Array<ArrayBuffer>);
-    return this.#stat[1] < 0 ? null : this.#stat[1];
+    return this.#ask(STAT.starved);
+  }
+
+  rejectedEarly(): number | null {
+    return this.#ask(STAT.rejected);
   }
 
   close(): void {
@@ -168,6 +181,11 @@ export abstract class NativePort {
     this.#open = false;
     this.#region.transfer(0);
     this.library.uspf_close(this.handle);
+  }
+
+  #ask(index: number): number | null {
+    this.library.uspf_stat(this.handle, this.#stat as Float64Array<ArrayBuffer>);
+    return this.#stat[index] < 0 ? null : this.#stat[index];
   }
 
   protected fail(action: string, errno: number): never {

@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 /* Changes with every change of this file, ring.h or soft.h that a program can see. */
-#define USPF_ABI 4
+#define USPF_ABI 5
 
 enum uspf_kind { USPF_NETMAP = 1, USPF_SOFT = 2, USPF_UDP = 3, USPF_XDP = 4, USPF_PACKET = 5 };
 enum uspf_direction { USPF_RX = 1, USPF_TX = 2 };
@@ -57,8 +57,9 @@ enum uspf_info {
 
 /* What a port counts itself; a value it cannot know is -1. */
 enum uspf_stat {
-	USPF_STAT_LOST,    /* packets */
-	USPF_STAT_STARVED, /* times that the kernel found no free buffer */
+	USPF_STAT_LOST,     /* packets */
+	USPF_STAT_STARVED,  /* times that the kernel found no free buffer */
+	USPF_STAT_REJECTED, /* packets that a filter in the kernel turned away; 0: there is none */
 	USPF_STAT_COUNT
 };
 
