@@ -156,6 +156,36 @@ Deno.test("toClassicBpf rejects places beyond 2^31, and sums that wrap, in the k
   }
 });
 
+Deno.test("toClassicBpf tests a place on each way that leads to its read", () => {
+  using filter = new KernelFilter();
+  const packet = ordinary(), place = loadAt(0, 4);
+  packet.set([0xff, 0xff, 0xff, 0xf0]);
+  const read = (byte: number) => test("==", loadAt(30, 1, place), byte); // byte 14, if it wrapped
+  const tree = or(and(test("==", loadAt(8, 1), 1), read(1)), read(0x45));
+  for (const first of [0, 1]) {
+    packet[8] = first;
+    const { bytes, text } = compile(tree);
+    assert(filter.attach(bytes), text);
+    assertEquals([filter.accepts(packet), interpret(tree, packet, 0, 60)], [false, false], text);
+  }
+});
+
+Deno.test("toClassicBpf has a base wrap as any sum does, but no place", () => {
+  using filter = new KernelFilter();
+  const packet = ordinary(), wrapped = operation("+", loadAt(0, 4), number(16));
+  packet.set([0xff, 0xff, 0xff, 0xf0]);
+  for (const [base, accepted] of [[wrapped, true], [loadAt(0, 4), false]] as const) {
+    const tree = test("==", loadAt(accepted ? 23 : 39, 1, base), 17);
+    const { bytes, text } = compile(tree);
+    assert(filter.attach(bytes), text);
+    assertEquals(
+      [filter.accepts(packet), interpret(tree, packet, 0, 60)],
+      [accepted, accepted],
+      text,
+    );
+  }
+});
+
 Deno.test("toClassicBpf jumps as far as it must", async () => {
   await withSeeds(import.meta.url, (random) => {
     using filter = new KernelFilter();
