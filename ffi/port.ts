@@ -20,7 +20,7 @@ export interface PortSpec {
   directions: number;
   numbers: number[];
   texts: string[];
-  /** A program for the kernel: classic BPF for packet ports, eBPF for xdp ports. */
+  /** A program for the kernel: classic BPF for packet and udp ports, eBPF for xdp ports. */
   program?: Uint8Array;
 }
 
@@ -37,7 +37,11 @@ export interface PortOptions {
   xdpMode?: XdpMode;
   /** packet, xdp: have the interface pass on packets to other machines' addresses, too. */
   promiscuous?: boolean;
-  /** packet: a classic BPF program (`struct sock_filter`, 8 bytes each) that the kernel runs on every packet. */
+  /**
+   * packet, udp: a classic BPF program (`struct sock_filter`, 8 bytes each) that the kernel runs on every
+   * packet; of a udp port it sees the packet from the UDP header on. Only packets of which it returns 0 are
+   * turned away; see `rejectedEarly`.
+   */
   kernelFilter?: Uint8Array;
   /** packet: found a fanout group that nobody else has, for other sockets to join by its number. */
   ownFanout?: boolean;
@@ -227,6 +231,11 @@ export function openNative(
     notNative: info[5],
   };
 }
+
+/** What is wrong where a socket's filter is refused with E2BIG, for `explain`. */
+export const FILTER_TOO_LARGE =
+  'the filter program is too large for the kernel: raise the limit with "sysctl net.core.optmem_max", ' +
+  "or filter in user space";
 
 /** What is wrong with an interface whose packets have no Ethernet header, for `explain`. */
 export function notEthernet(device: string): string {

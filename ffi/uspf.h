@@ -40,7 +40,7 @@ struct uspf_spec {
 	char text[USPF_TEXTS][USPF_TEXT_BYTES]; /* each ends with a zero byte */
 	int32_t program_bytes;                  /* 0: none */
 	int32_t reserved;
-	uint8_t program[]; /* for the kernel: packet: struct sock_filter, xdp: struct bpf_insn */
+	uint8_t program[]; /* for the kernel: packet, udp: struct sock_filter; xdp: struct bpf_insn */
 };
 
 /* What was opened. */
@@ -98,6 +98,7 @@ USPF_API int32_t uspf_stat(int32_t handle, double *stat);
 USPF_API int32_t uspf_control(int32_t handle, int32_t verb, int32_t argument);
 struct uspf_port *uspf_port_of(int32_t handle);
 int uspf_poll(int fd, short events, int timeout_us);
+int uspf_attach_filter(int fd, const void *program, int32_t bytes); /* struct sock_filter; -E2BIG: too large */
 
 /* host.c */
 USPF_API double uspf_tsc(void);
