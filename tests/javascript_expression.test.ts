@@ -12,7 +12,7 @@ import { interpret } from "../filter/expression/interpret.ts";
 import { optimise } from "../filter/expression/optimise.ts";
 import { type Plan, planOf } from "../filter/expression/plan.ts";
 import { blankPacket, samplePackets } from "../filter/expression/sample.ts";
-import type { Node } from "../filter/expression/tree.ts";
+import { loadAt, type Node, not, test as testOf } from "../filter/expression/tree.ts";
 import { PacketFilter } from "../filter/packet_filter.ts";
 import { VERDICT } from "../filter/verdict.ts";
 import { seededRandom, withSeeds } from "./engine_seed.ts";
@@ -162,6 +162,32 @@ Deno.test("optimise asks for the EtherType once in udp dst port 5001 and host 10
   assertEquals(types(plan).map(({ right }) => right), [{ kind: "number", value: 0x0800 }]);
   assertEquals(plan.blocks.length, 6); // type, protocol, fragment, port, source, destination
 });
+
+Deno.test("optimise of trees that ask the same few values again and again keeps every verdict", async () => {
+  await withSeeds(import.meta.url, (random) => {
+    const packets = Array.from({ length: 3 ** 4 }, (_, i) => {
+      const bytes = Uint8Array.of(i % 3, i / 3 % 3, i / 9 % 3, i / 27);
+      return { bytes, wireLength: 4 };
+    });
+    for (let i = 0; i < TREES; i++) {
+      const tree = repetitiveTree(random, 5), plan = optimise(planOf(tree));
+      const wanted = interpreted(tree, packets), text = JSON.stringify(tree);
+      assertSame(functionVerdicts(plan, packets), wanted, packets, text);
+    }
+  });
+});
+
+/** Tests of four bytes, which are 0 to 2; the packets have only these, and all of them. */
+function repetitiveTree(random: Random, depth: number): Node {
+  const relations = ["==", "==", "!=", ">", "<="] as const;
+  if (depth === 0 || random() % 8 === 0) {
+    const relation = relations[random() % relations.length];
+    return testOf(relation, loadAt(random() % 4, 1), random() % 3);
+  }
+  const parts = Array.from({ length: 2 + random() % 2 }, () => repetitiveTree(random, depth - 1));
+  const joined: Node = { kind: random() % 2 === 0 ? "and" : "or", parts };
+  return random() % 4 === 0 ? not(joined) : joined;
+}
 
 Deno.test("samplePackets finds packets that an expression accepts, and some that it does not", () => {
   for (const text of [...EXPRESSIONS, ...EVERYDAY]) {

@@ -68,9 +68,14 @@ function threaded({ entry, blocks }: Plan): Plan {
     if (block.no >= 0) known[block.no] = common(known[block.no], fails);
     // A test is not needed where the next one of the same value would lead to the same place.
     const asks = (way: number) => way >= 0 && next[way].left === block.left;
-    if (asks(block.no) && follow(block.no, holds, next, all) === block.yes) instead[i] = block.no;
-    else if (asks(block.yes) && follow(block.yes, fails, next, all) === block.no) {
-      instead[i] = block.yes;
+    const leaveOut = (way: number, facts: Facts) => {
+      instead[i] = way;
+      known[way] = common(known[way], facts); // who would not have come there comes, too
+    };
+    if (asks(block.no) && follow(block.no, holds, next, all) === block.yes) {
+      leaveOut(block.no, holds);
+    } else if (asks(block.yes) && follow(block.yes, fails, next, all) === block.no) {
+      leaveOut(block.yes, fails);
     }
   });
   const to = (way: number): number => way < 0 || instead[way] === way ? way : to(instead[way]);
