@@ -163,6 +163,15 @@ Deno.test("optimise asks for the EtherType once in udp dst port 5001 and host 10
   assertEquals(plan.blocks.length, 6); // type, protocol, fragment, port, source, destination
 });
 
+Deno.test("optimise asks for the protocol once in a list of ports", () => {
+  const at = (plan: Plan, offset: number) =>
+    plan.blocks.filter(({ left }) => left.kind === "load" && left.offset === offset && !left.base);
+  for (const text of ["port 80", "port 53 or 80 or 443 or 5001"]) {
+    const { plan } = new Expression(text), protocols = [20, 23].map((offset) => at(plan, offset));
+    assertEquals(protocols.map(({ length }) => length), [3, 3], text); // SCTP, TCP, UDP; IPv6's, IPv4's
+  }
+});
+
 Deno.test("optimise of trees that ask the same few values again and again keeps every verdict", async () => {
   await withSeeds(import.meta.url, (random) => {
     const packets = Array.from({ length: 3 ** 4 }, (_, i) => {

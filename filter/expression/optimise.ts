@@ -14,13 +14,14 @@ import { type Block, type Plan, reachable, REJECT } from "./plan.ts";
 import { calculate, compares, type Value } from "./tree.ts";
 
 const MAX_PASSES = 8;
-const MAX_FACTS = 64, MAX_NOT = 64; // of more than these the latest are forgotten
+const MAX_FACTS = 64, MAX_NOT = 64, MAX_ONLY = 8; // of more than these the latest are forgotten
 
-/** What a value is known to be: within both, and none of these. */
+/** What a value is known to be: within both, none of these, and, where that is known, one of those. */
 interface Range {
   low: number;
   high: number;
   not: readonly number[];
+  only?: readonly number[];
 }
 
 /** Of values by their number. */
@@ -72,7 +73,8 @@ function threaded({ entry, blocks }: Plan): Plan {
       instead[i] = way;
       known[way] = common(known[way], facts); // who would not have come there comes, too
     };
-    if (asks(block.no) && follow(block.no, holds, next, all) === block.yes) {
+    if (block.yes === block.no && isRead(block, facts, all)) instead[i] = block.yes;
+    else if (asks(block.no) && follow(block.no, holds, next, all) === block.yes) {
       leaveOut(block.no, holds);
     } else if (asks(block.yes) && follow(block.yes, fails, next, all) === block.no) {
       leaveOut(block.yes, fails);
@@ -105,12 +107,17 @@ function decided({ relation, left, right }: Block, facts: Facts, all: Interner) 
   }
   if (a.low === a.high && b.low === b.high) return compares(relation, a.low, b.low);
   if (relation === "==") {
-    const apart = a.high < b.low || b.high < a.low || b.low === b.high && a.not.includes(b.low);
+    const apart = a.high < b.low || b.high < a.low || b.low === b.high && isNot(a, b.low);
     return apart ? false : undefined;
   }
   const more = relation === ">" ? a.low > b.high : a.low >= b.high;
   const less = relation === ">" ? a.high <= b.low : a.high < b.low;
   return more ? true : less ? false : undefined;
+}
+
+/** Whether both sides of a test have been read, so that nothing is lost without it. */
+function isRead({ left, right }: Block, facts: Facts, all: Interner): boolean {
+  return rangeOf(left, facts, all) !== undefined && rangeOf(right, facts, all) !== undefined;
 }
 
 /** What is known of a value that has been read. */
@@ -143,6 +150,8 @@ function learnt(facts: Facts, block: Block, outcome: boolean, all: Interner): Fa
 
 function narrowed(before: Range, relation: Block["relation"], value: number, outcome: boolean) {
   const { low, high, not } = before;
+  const only = valuesOf(before)?.filter((one) => compares(relation, one, value) === outcome);
+  if (only !== undefined && only.length > 0) return oneOf(only);
   if (relation === "==") {
     if (outcome) return { low: value, high: value, not: [] };
     return not.length < MAX_NOT ? { low, high, not: [...not, value] } : before;
@@ -169,6 +178,11 @@ function common(a: Facts | undefined, b: Facts): Facts {
   for (const [id, x] of a) {
     const y = b.get(id);
     if (y === undefined) continue;
+    const values = new Set([...valuesOf(x) ?? [], ...valuesOf(y) ?? []]);
+    if (valuesOf(x) !== undefined && valuesOf(y) !== undefined && values.size <= MAX_ONLY) {
+      both.set(id, oneOf([...values]));
+      continue;
+    }
     both.set(id, {
       low: Math.min(x.low, y.low),
       high: Math.max(x.high, y.high),
@@ -180,8 +194,17 @@ function common(a: Facts | undefined, b: Facts): Facts {
   return both;
 }
 
-function isNot({ low, high, not }: Range, value: number): boolean {
-  return value < low || value > high || not.includes(value);
+function oneOf(values: readonly number[]): Range {
+  return { low: Math.min(...values), high: Math.max(...values), not: [], only: values };
+}
+
+/** All that it can be, where these are few. */
+function valuesOf({ low, high, only }: Range): readonly number[] | undefined {
+  return low === high ? [low] : only;
+}
+
+function isNot({ low, high, not, only }: Range, value: number): boolean {
+  return value < low || value > high || not.includes(value) || only?.includes(value) === false;
 }
 
 /** With one block where several ask the same and go on to the same. */
