@@ -4,8 +4,9 @@
  * Set-up: a ring of 1024 packets of 60 bytes: all wanted; all turned away at the first field (ARP and IPv6);
  * all for another port; or a seeded mix of these and of TCP, fragments and other sizes. Bursts of 256.
  * Baseline: bench/yardstick/packet_filter.c, `PacketFilter.judge` in C, packet by packet. Beside it, the
- * same in TypeScript; and the loop as the capture runs it: compiled, with the plain loop for what is not
- * plain. That one also decodes and stores the ticks of what it accepts, and counts bytes.
+ * same in TypeScript; and the loop as the capture runs it: compiled, with the plain loop for what is neither
+ * plain nor turned away at the first field. That one also decodes and stores the ticks of what it accepts,
+ * and counts bytes.
  * Work checked: the count of each verdict is what was laid into the ring, after every run of each.
  * It cannot show: packets that are not in this thread's cache, as those fresh from a NIC are.
  */

@@ -18,7 +18,7 @@ import {
 } from "../ffi/layout.ts";
 import { TickRing } from "../engine/tick_ring.ts";
 import { FakePort } from "../ffi/fake_port.ts";
-import { samplePackets } from "../filter/expression/sample.ts";
+import { blankPacket, samplePackets } from "../filter/expression/sample.ts";
 import type { PacketFilter } from "../filter/packet_filter.ts";
 import type { HotLoop } from "./hot_loop.ts";
 import { TALLY_LENGTH } from "./tally.ts";
@@ -26,7 +26,6 @@ import { TALLY_LENGTH } from "./tally.ts";
 const PACKETS = 1_000_000;
 const BURST = 256;
 const ODD_EVERY = 37, ROW = 37 * 64; // packets in a row, before they come again
-const SAMPLE_BYTES = 128;
 
 /** What to warm up. */
 export interface WarmUpOptions {
@@ -106,8 +105,7 @@ function lay(filter: PacketFilter, ring: Ring, first: number, count: number): nu
 /** Packets in turn, mostly such as the filter accepts; few that the hot loop would stop at. */
 function packetsFor(filter: PacketFilter): Uint8Array[] {
   const plain = plainPacket(filter), { expression } = filter;
-  const begin = filter.decodes ? plain : new Uint8Array(SAMPLE_BYTES);
-  begin.set(plain);
+  const begin = filter.decodes ? plain : blankPacket();
   const samples = expression === undefined ? [] : samplePackets(expression.plan, begin);
   const accepted = samples.filter((sample) => sample.accepted).map(({ packet }) => packet);
   if (filter.decodes && expression === undefined) accepted.push(plain);

@@ -27,10 +27,19 @@ export interface Way {
   atMostMoreNs?: number;
 }
 
+/** Comparisons of the same ways that are also judged as a whole. */
+export interface Family {
+  name: string;
+  /** By way: most that the geometric mean of its ratios to the baseline may be. */
+  means: Record<string, { atMost: number }>;
+}
+
 /** Ways of doing the same work. */
 export interface Comparison {
   /** What is compared, in words. */
   group: string;
+  /** Those that share it have the same ways, and are judged together, too. */
+  family?: Family;
   /** What is counted, in the singular: "packet". */
   unit: string;
   /** Units of a run, some 5 to 50 ms of work. */

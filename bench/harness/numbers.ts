@@ -9,6 +9,11 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
+/** The n-th root of the product of n values above 0. NaN of none. */
+export function geometricMean(values: readonly number[]): number {
+  return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
+}
+
 /** Smallest and largest; NaN of none. */
 export function range(values: readonly number[]): { min: number; max: number } {
   if (values.length === 0) return { min: NaN, max: NaN };

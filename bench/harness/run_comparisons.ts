@@ -2,12 +2,16 @@
  * Purpose: `deno task bench`'s runner of what compare.ts declares. The ways take turns (A B C A B C), so that a
  * noisy neighbour meets all of them, and what is judged is the median of the ratios, round by round.
  */
-import { type Comparison, declared, type Way } from "./compare.ts";
+import { type Comparison, declared, type Family, type Way } from "./compare.ts";
 import { coreDistanceNs, NEAR_NS } from "./core_distance.ts";
+import { meansOf } from "./family.ts";
 import { digits, median, range } from "./numbers.ts";
 
 const LEAST_ROUNDS = 7, MOST_ROUNDS = 50;
 const FAR_SHARE = 3, MOST_FAR_ROUNDS = 30, LEAST_NEAR_ROUNDS = 3;
+
+/** What a way shall reach. */
+type Target = Pick<Way, "atMost" | "atLeastHz" | "atMostMoreNs">;
 
 /** What was measured of a way. */
 export interface WayResult {
@@ -25,10 +29,21 @@ export interface WayResult {
   met: boolean | null;
 }
 
-/** What was measured of a comparison; or why it was skipped. */
-export type ComparisonResult =
-  | { group: string; unit: string; rounds: number; farRounds: number; ways: WayResult[] }
-  | { group: string; skipped: string };
+/** What was measured of a comparison, or of a family of them as a whole. */
+export interface Measured {
+  group: string;
+  /** The family's name, where it is of one. */
+  family?: string;
+  /** Of a family as a whole: how many comparisons; their means stand in `ways`, their ranges in min and max. */
+  meanOf?: number;
+  unit: string;
+  rounds: number;
+  farRounds: number;
+  ways: WayResult[];
+}
+
+/** What was measured; or why it was skipped. */
+export type ComparisonResult = Measured | { group: string; skipped: string };
 
 /** Runs what was declared, each for about `seconds`, prints each comparison, and gives the results. */
 export async function runComparisons(
@@ -36,7 +51,7 @@ export async function runComparisons(
   print: (line: string) => void,
 ): Promise<ComparisonResult[]> {
   using _after = { [Symbol.dispose]: disposeAll }; // also where a way fails
-  const results: ComparisonResult[] = [];
+  const results: ComparisonResult[] = [], families = new Map<Family, Measured[]>();
   for (const comparison of declared) {
     print(`\n${comparison.group}`);
     if ("skipped" in comparison) {
@@ -47,6 +62,14 @@ export async function runComparisons(
     const result = await measure(comparison, seconds);
     report(result, print);
     results.push(result);
+    const { family } = comparison;
+    if (family !== undefined) families.set(family, [...families.get(family) ?? [], result]);
+  }
+  for (const [family, members] of families) {
+    const whole = meansOf(family, members);
+    print(`\n${whole.group}`);
+    report(whole, print);
+    results.push(whole);
   }
   return results;
 }
@@ -60,10 +83,8 @@ export function allMet(results: ComparisonResult[]): boolean {
   return results.every((r) => "skipped" in r || r.ways.every(({ met }) => met !== false));
 }
 
-type Measured = Exclude<ComparisonResult, { skipped: string }>;
-
 async function measure(comparison: Comparison, seconds: number): Promise<Measured> {
-  const { group, unit, count, ways, cores } = comparison;
+  const { group, family, unit, count, ways, cores } = comparison;
   await takeTurns(ways, count); // warms up
   const near: number[][] = [], far: number[][] = [];
   const end = performance.now() + seconds * 1000;
@@ -82,6 +103,7 @@ async function measure(comparison: Comparison, seconds: number): Promise<Measure
   const rounds = near.length > 0 ? near : far;
   return {
     group,
+    family: family?.name,
     unit,
     rounds: near.length,
     farRounds: far.length,
@@ -105,14 +127,10 @@ async function takeTurns(ways: Way[], count: number): Promise<number[]> {
 }
 
 function resultOf(way: Way, times: number[], base: number[], judged: boolean): WayResult {
-  const { name, atMost, atLeastHz, atMostMoreNs } = way;
+  const { name, atMostMoreNs } = way;
   const ns = median(times), { min: minNs, max: maxNs } = range(times);
   const ratio = median(times.map((time, i) => time / base[i]));
   const moreNs = median(times.map((time, i) => time - base[i]));
-  const wanted = wantedOf(way);
-  const reached = (atMost === undefined || ratio <= atMost) &&
-    (atLeastHz === undefined || 1e9 / ns >= atLeastHz) &&
-    (atMostMoreNs === undefined || moreNs <= atMostMoreNs);
   return {
     name,
     ns,
@@ -120,14 +138,26 @@ function resultOf(way: Way, times: number[], base: number[], judged: boolean): W
     maxNs,
     ratio,
     moreNs: atMostMoreNs === undefined ? null : moreNs,
-    wanted,
-    met: wanted === null || !judged ? null : reached,
+    ...verdictOf(way, { ns, ratio, moreNs }, judged),
   };
 }
 
-function wantedOf({ atMost, atLeastHz, atMostMoreNs }: Way): string | null {
+/** What was wanted, and whether it was reached. */
+export function verdictOf(
+  target: Target,
+  { ns, ratio, moreNs = 0 }: { ns: number; ratio: number; moreNs?: number },
+  judged: boolean,
+): Pick<WayResult, "wanted" | "met"> {
+  const { atMost, atLeastHz, atMostMoreNs } = target, wanted = wantedOf(target);
+  const reached = (atMost === undefined || ratio <= atMost) &&
+    (atLeastHz === undefined || 1e9 / ns >= atLeastHz) &&
+    (atMostMoreNs === undefined || moreNs <= atMostMoreNs);
+  return { wanted, met: wanted === null || !judged ? null : reached };
+}
+
+function wantedOf({ atMost, atLeastHz, atMostMoreNs }: Target): string | null {
   const wants: string[] = [];
-  if (atMost !== undefined) wants.push(`at most ${atMost} times`);
+  if (atMost !== undefined) wants.push(`at most ${Number(atMost.toPrecision(3))} times`);
   if (atLeastHz !== undefined) wants.push(`at least ${digits(atLeastHz / 1e6)} M/s`);
   if (atMostMoreNs !== undefined) wants.push(`at most ${atMostMoreNs} ns more`);
   return wants.length === 0 ? null : wants.join(", ");

@@ -2,13 +2,14 @@
  * Purpose: the figures of the README as Markdown, from the results of the benches. No figure is written by
  * hand: what is said in words here holds for any result.
  */
-import type { ComparisonResult, WayResult } from "../harness/run_comparisons.ts";
+import type { ComparisonResult, Measured, WayResult } from "../harness/run_comparisons.ts";
 import { type Machine, machineLine } from "../harness/machine.ts";
 import { digits, median } from "../harness/numbers.ts";
 import type { Result } from "../harness/result.ts";
 import { doubtOf, type Limit } from "../rx/find_limit.ts";
 import type { KindResults, RxResults } from "../rx/rx_results.ts";
 import { meaning } from "../rx/verdict.ts";
+import { familySections } from "./family_figures.ts";
 import { latencySection } from "./latency_figures.ts";
 import { soakSection } from "./soak_figures.ts";
 
@@ -139,7 +140,9 @@ function limitSection(
 
 function benchSection(result: Result<Record<string, ComparisonResult[]>>): string {
   const groups = Object.values(result.results).flat();
-  const rows = groups.flatMap((group) => "skipped" in group ? [] : waysOf(group));
+  const rows = groups.flatMap((group) =>
+    "skipped" in group || group.family !== undefined ? [] : waysOf(group)
+  );
   const skipped = groups.filter((group) => "skipped" in group);
   return [
     `### Each piece against its yardstick`,
@@ -148,10 +151,11 @@ function benchSection(result: Result<Record<string, ComparisonResult[]>>): strin
     }: the ways of doing the same work in turn; the ratio is the median of the rounds.`,
     table(["what", "ns", "a", "of the first", "wanted"], rows),
     ...skipped.map(({ group, skipped }) => `- ${group}: not measured: ${skipped}.`),
+    ...familySections(groups),
   ].join("\n\n");
 }
 
-function waysOf(group: Exclude<ComparisonResult, { skipped: string }>): string[][] {
+function waysOf(group: Measured): string[][] {
   const name = (way: WayResult, i: number) =>
     i === 0 ? `**${group.group}**: ${way.name}` : `– ${way.name}`;
   return group.ways.map((way, i) => [

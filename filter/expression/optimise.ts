@@ -16,13 +16,14 @@ import { calculate, compares, type Value } from "./tree.ts";
 
 const MAX_PASSES = 8, MAX_WORK = 200_000; // blocks looked at, in all passes
 const MAX_STEPS = 500; // along one way, in one pass
-const MAX_FACTS = 24, MAX_NOT = 12; // of more than these the latest are forgotten
+const MAX_FACTS = 24, MAX_NOT = 12, MAX_ONLY = 8; // of more than these the latest are forgotten
 
-/** What a value is known to be: within both, and none of these. */
+/** What a value is known to be: within both, none of these, and, where that is known, one of those. */
 interface Range {
   low: number;
   high: number;
   not: readonly number[];
+  only?: readonly number[];
 }
 
 const ANYTHING: Range = { low: 0, high: 0xffffffff, not: [] };
@@ -72,14 +73,15 @@ function threaded({ entry, blocks }: Plan): Plan {
     if (block.yes >= 0) known[block.yes] = common(known[block.yes], holds);
     if (block.no >= 0) known[block.no] = common(known[block.no], fails);
     // A test is not needed where the next one of the same value would lead to the same place.
-    const skip = (way: number, facts: Facts, target: number) => {
-      if (way < 0 || next[way].left !== block.left) return false;
-      if (follow(way, facts, next, all, 2) !== target) return false;
-      known[way] = common(known[way], facts); // these packets come there, too, now
+    const asks = (way: number, facts: Facts, target: number) =>
+      way >= 0 && next[way].left === block.left && follow(way, facts, next, all, 2) === target;
+    const leaveOut = (way: number, facts: Facts) => {
       instead[i] = way;
-      return true;
+      known[way] = common(known[way], facts); // who would not have come there comes, too
     };
-    skip(block.no, holds, block.yes) || skip(block.yes, fails, block.no);
+    if (block.yes === block.no && isRead(block, facts, all)) instead[i] = block.yes;
+    else if (asks(block.no, holds, block.yes)) leaveOut(block.no, holds);
+    else if (asks(block.yes, fails, block.no)) leaveOut(block.yes, fails);
   });
   const to = (way: number): number => way < 0 || instead[way] === way ? way : to(instead[way]);
   return {
@@ -114,12 +116,17 @@ function decided({ relation, left, right }: Block, facts: Facts, all: Interner) 
   }
   if (a.low === a.high && b.low === b.high) return compares(relation, a.low, b.low);
   if (relation === "==") {
-    const apart = a.high < b.low || b.high < a.low || b.low === b.high && a.not.includes(b.low);
+    const apart = a.high < b.low || b.high < a.low || b.low === b.high && isNot(a, b.low);
     return apart ? false : undefined;
   }
   const more = relation === ">" ? a.low > b.high : a.low >= b.high;
   const less = relation === ">" ? a.high <= b.low : a.high < b.low;
   return more ? true : less ? false : undefined;
+}
+
+/** Whether both sides of a test have been read, so that nothing is lost without it. */
+function isRead({ left, right }: Block, facts: Facts, all: Interner): boolean {
+  return rangeOf(left, facts, all) !== undefined && rangeOf(right, facts, all) !== undefined;
 }
 
 /** What is known of a value that has been read. */
@@ -149,6 +156,8 @@ function learnt(facts: Facts, block: Block, outcome: boolean, all: Interner): Fa
 
 function narrowed(before: Range, relation: Block["relation"], value: number, outcome: boolean) {
   const { low, high, not } = before;
+  const only = valuesOf(before)?.filter((one) => compares(relation, one, value) === outcome);
+  if (only !== undefined && only.length > 0) return oneOf(only);
   if (relation === "==") {
     if (outcome) return { low: value, high: value, not: [] };
     return not.length < MAX_NOT ? { low, high, not: [...not, value] } : before;
@@ -175,6 +184,11 @@ function common(a: Facts | undefined, b: Facts): Facts {
   for (const [id, x] of a) {
     const y = b.get(id);
     if (y === undefined) continue;
+    const values = new Set([...valuesOf(x) ?? [], ...valuesOf(y) ?? []]);
+    if (valuesOf(x) !== undefined && valuesOf(y) !== undefined && values.size <= MAX_ONLY) {
+      both.set(id, oneOf([...values]));
+      continue;
+    }
     both.set(id, {
       low: Math.min(x.low, y.low),
       high: Math.max(x.high, y.high),
@@ -186,8 +200,17 @@ function common(a: Facts | undefined, b: Facts): Facts {
   return both;
 }
 
-function isNot({ low, high, not }: Range, value: number): boolean {
-  return value < low || value > high || not.includes(value);
+function oneOf(values: readonly number[]): Range {
+  return { low: Math.min(...values), high: Math.max(...values), not: [], only: values };
+}
+
+/** All that it can be, where these are few. */
+function valuesOf({ low, high, only }: Range): readonly number[] | undefined {
+  return low === high ? [low] : only;
+}
+
+function isNot({ low, high, not, only }: Range, value: number): boolean {
+  return value < low || value > high || not.includes(value) || only?.includes(value) === false;
 }
 
 /** With one block where several ask the same and go on to the same. */

@@ -38,13 +38,25 @@ export function planOf(tree: Node): Plan {
   const backwards: Block[] = [];
   const entry = lay(tree, ACCEPT, REJECT, backwards);
   const last = backwards.length - 1, turned = (way: number) => way < 0 ? way : last - way;
+  return reachable(renumbered(entry, backwards.reverse(), turned));
+}
+
+/** The plan without the blocks that no way leads to. */
+export function reachable({ entry, blocks }: Plan): Plan {
+  const used = new Set([entry]);
+  blocks.forEach(({ yes, no }, i) => {
+    if (used.has(i)) used.add(yes).add(no);
+  });
+  const kept = blocks.map((_, i) => i).filter((i) => used.has(i));
+  const place = new Map(kept.map((i, at) => [i, at]));
+  return renumbered(entry, kept.map((i) => blocks[i]), (way) => place.get(way)!);
+}
+
+function renumbered(entry: number, blocks: Block[], place: (way: number) => number): Plan {
+  const to = (way: number) => way === ACCEPT || way === REJECT ? way : place(way);
   return {
-    entry: turned(entry),
-    blocks: backwards.reverse().map((block) => ({
-      ...block,
-      yes: turned(block.yes),
-      no: turned(block.no),
-    })),
+    entry: to(entry),
+    blocks: blocks.map((block) => ({ ...block, yes: to(block.yes), no: to(block.no) })),
   };
 }
 

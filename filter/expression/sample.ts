@@ -6,10 +6,10 @@
  * it reads are changed so that it comes out otherwise, and the packet is sent through again.
  */
 import { ACCEPT, type Plan } from "./plan.ts";
-import { calculate, compares, type Load, type Value } from "./tree.ts";
+import { calculate, compares, type Load, type Operator, type Value } from "./tree.ts";
 
 const MAX_PACKETS = 64, MAX_WORK = 300_000; // tests, in all trips
-const LEAST_BYTES = 14, MOST_BYTES = 1514;
+const MAX_BYTES = 2048, BLANK_BYTES = 128;
 const OUT = -1; // of values: the packet ends before it, or it is divided by zero
 
 /** A packet, and where it went. */
@@ -24,6 +24,14 @@ interface Trip {
 interface Sample {
   packet: Uint8Array;
   accepted: boolean;
+}
+
+/** A packet to begin with where there is no other: nothing in it but the lengths of headers without options. */
+export function blankPacket(): Uint8Array {
+  const packet = new Uint8Array(BLANK_BYTES);
+  packet[14] = 0x45; // IPv4's version and IHL, in words
+  packet[46] = 0x50; // TCP's data offset, in words, behind that
+  return packet;
 }
 
 /** Packets like `begin` but for what the plan asks; the first is `begin` itself. */
@@ -47,32 +55,76 @@ export function samplePackets(plan: Plan, begin: Uint8Array): Sample[] {
 
 /** The packet changed so that a test comes out as wished; nothing where that is not found. */
 function turn(plan: Plan, packet: Uint8Array, block: number, wish: boolean): Trip | undefined {
-  const { relation, left, right } = plan.blocks[block], wanted = valueOf(right, packet);
+  const { left, right } = plan.blocks[block], wanted = valueOf(right, packet);
   if (wanted === OUT) return undefined;
   for (const value of [wanted, wanted + 1, wanted - 1, 0, 0xffffffff]) {
     const changed = withValue(left, value, packet);
-    if (changed === undefined) return undefined;
-    if (compares(relation, valueOf(left, changed), wanted) !== wish) continue;
+    if (changed === undefined) continue;
     const made = trip(plan, changed);
     if (made.ways.some((way) => way.block === block && way.outcome === wish)) return made;
   }
   return undefined;
 }
 
-/** The packet with other bytes where a value is read first; or with another length. */
-function withValue(left: Value, value: number, packet: Uint8Array): Uint8Array | undefined {
-  if (left.kind === "length") {
-    const changed = new Uint8Array(Math.max(LEAST_BYTES, Math.min(value, MOST_BYTES)));
-    changed.set(packet.subarray(0, changed.length));
-    return changed;
+/** The packet, changed so that a value is as wanted, as far as that can be: of masked bits, only those. */
+function withValue(value: Value, wanted: number, packet: Uint8Array): Uint8Array | undefined {
+  switch (value.kind) {
+    case "number":
+      return undefined;
+    case "length":
+      return wanted < 0 || wanted > MAX_BYTES ? undefined : resized(packet, wanted);
+    case "load":
+      return withLoad(value, wanted, packet);
+    case "operation": {
+      const { operator, left, right } = value,
+        a = valueOf(left, packet),
+        b = valueOf(right, packet);
+      if (a === OUT || b === OUT) return undefined;
+      return withValue(left, operandOf(operator, wanted, a, b), packet) ??
+        withValue(right, wanted, packet);
+    }
   }
-  const load = loadOf(left), from = load === undefined ? OUT : placeOf(load, packet);
-  if (load === undefined || from === OUT) return undefined;
+}
+
+/** What the left one of two numbers has to be, which is `left`, for the result to be as wanted. */
+function operandOf(operator: Operator, wanted: number, left: number, right: number): number {
+  switch (operator) {
+    case "+":
+      return wanted - right >>> 0;
+    case "-":
+      return wanted + right >>> 0;
+    case "*":
+      return right === 0 ? wanted : Math.floor(wanted / right);
+    case "/":
+      return Math.imul(wanted, right) >>> 0;
+    case "&":
+      return (left & ~right | wanted & right) >>> 0;
+    case "^":
+      return (wanted ^ right) >>> 0;
+    case "<<":
+      return wanted >>> right;
+    case ">>":
+      return wanted << right >>> 0;
+    case "|":
+    case "%":
+      return wanted;
+  }
+}
+
+function withLoad(load: Load, wanted: number, packet: Uint8Array): Uint8Array | undefined {
+  const from = placeOf(load, packet);
+  if (from === OUT) return undefined;
   const changed = packet.slice();
   for (let i = 0; i < load.bytes; i++) {
     const up = load.order === "little" ? i : load.bytes - 1 - i;
-    changed[from + i] = value / 2 ** (8 * up);
+    changed[from + i] = wanted / 2 ** (8 * up);
   }
+  return changed;
+}
+
+function resized(packet: Uint8Array, length: number): Uint8Array {
+  const changed = new Uint8Array(length);
+  changed.set(packet.subarray(0, length));
   return changed;
 }
 
@@ -88,12 +140,6 @@ function trip(plan: Plan, packet: Uint8Array): Trip {
     at = outcome ? yes : no;
   }
   return { packet, accepted: at === ACCEPT, ways };
-}
-
-/** The load whose bytes decide a value. */
-function loadOf(value: Value): Load | undefined {
-  if (value.kind === "load") return value;
-  return value.kind === "operation" ? loadOf(value.left) ?? loadOf(value.right) : undefined;
 }
 
 function placeOf({ base, offset, bytes }: Load, packet: Uint8Array): number {

@@ -159,7 +159,10 @@ class BlockWriter {
 
   #condition({ relation, left, right }: Block, outcome: boolean): string {
     if (relation === "==") {
-      return `${this.values.text(left)} ${outcome ? "===" : "!=="} ${this.values.text(right)}`;
+      const [a, b] = right.kind === "number"
+        ? this.values.sides(left, right.value)
+        : [this.values.text(left), this.values.text(right)];
+      return `${a} ${outcome ? "===" : "!=="} ${b}`;
     }
     const sign = outcome ? relation : { ">": "<=", ">=": "<" }[relation];
     return `${this.values.unsigned(left)} ${sign} ${this.values.unsigned(right)}`;

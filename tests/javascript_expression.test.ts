@@ -1,0 +1,219 @@
+/** Expressions as JavaScript, in functions and in the packet loop: compared with the interpreter of trees. */
+
+import { assert, assertEquals } from "@std/assert";
+import { EXPRESSIONS } from "../bench/harness/expressions.ts";
+import { compileHotLoop } from "../capture/hot_loop.ts";
+import { TALLY_LENGTH } from "../capture/tally.ts";
+import { TickRing } from "../engine/tick_ring.ts";
+import { FakePort } from "../ffi/fake_port.ts";
+import { bufferByte, type Ring, SLOT_WORDS } from "../ffi/layout.ts";
+import { compileMatches, Expression } from "../filter/expression/expression.ts";
+import { interpret } from "../filter/expression/interpret.ts";
+import { optimise } from "../filter/expression/optimise.ts";
+import { type Plan, planOf } from "../filter/expression/plan.ts";
+import { blankPacket, samplePackets } from "../filter/expression/sample.ts";
+import { loadAt, type Node, not, test as testOf } from "../filter/expression/tree.ts";
+import { PacketFilter } from "../filter/packet_filter.ts";
+import { VERDICT } from "../filter/verdict.ts";
+import { seededRandom, withSeeds } from "./engine_seed.ts";
+import { ARITHMETIC, EVERYDAY, NESTED, PRECEDENCE, PRIMITIVES } from "./filter_corpus.ts";
+import { type FilterPacket, filterPackets } from "./filter_packets.ts";
+import { type Random, randomPacketOf, randomTree } from "./random_tree.ts";
+
+const TREES = 500, PACKETS = 64, SAMPLE = 256; // of packets powers of two: one a slot
+const OPTIMISED_EVERY = 40, OPTIMISED_RUNS = 400;
+const TICKS = 256;
+
+/** A full ring, of which each buffer has rubbish behind its packet. */
+class FullRing {
+  readonly ring: Ring;
+  readonly packets: FilterPacket[];
+  readonly #random: Random;
+  readonly #ticks = TickRing.create(TICKS);
+
+  constructor(random: Random, packets: FilterPacket[], bufferBytes: number) {
+    const [ring] = new FakePort({ slotCount: packets.length, bufferBytes }).rx;
+    const originals = Int32Array.from(packets, ({ wireLength }) => wireLength);
+    this.ring = { ...ring, originals };
+    this.packets = packets;
+    this.#random = random;
+    packets.forEach(({ bytes }, slot) => {
+      const word = ring.slotsAt + slot * SLOT_WORDS, at = bufferByte(ring, word);
+      for (let i = bytes.length; i < bufferBytes; i++) ring.bytes[at + i] = random();
+      ring.bytes.set(bytes, at);
+      ring.words[word + 1] = bytes.length;
+    });
+  }
+
+  /** What the loop says of each packet, as 1 and 0; it runs `runs` times, in pieces from some slot on. */
+  verdicts(plan: Plan, runs = 1): number[] | undefined {
+    const filter = Object.assign(PacketFilter.compile("ip", { decode: false }), {
+      expression: { plan } as Expression,
+    });
+    const { ring } = this, { slotCount } = ring, picks = new Int32Array(slotCount);
+    const loop = compileHotLoop(filter, ring, this.#ticks, picks);
+    const tally = new Int32Array(TALLY_LENGTH);
+    for (let run = 0; run < runs; run++) {
+      tally.fill(0);
+      const first = this.#random() % slotCount;
+      for (let done = 0; done < slotCount;) {
+        const count = Math.min(1 + this.#random() % slotCount, slotCount - done);
+        const position = tally[VERDICT.accepted];
+        const head = (first + done) % slotCount;
+        const used = loop.run(ring.slotsAt, ring.buffersAt, head, count, position, tally);
+        if (used === 0 && done === 0) return undefined; // too large to be compiled
+        assertEquals(used, count);
+        done += used;
+      }
+    }
+    assertEquals(tally[VERDICT.accepted] + tally[VERDICT.expression], slotCount);
+    const verdicts = Array<number>(slotCount).fill(0);
+    for (const slot of picks.subarray(0, tally[VERDICT.accepted])) {
+      verdicts[(slot - ring.slotsAt) / SLOT_WORDS] = 1;
+    }
+    return verdicts;
+  }
+}
+
+/** What a function of the plan says of each packet, which begin at any byte of a buffer. */
+function functionVerdicts(plan: Plan, packets: FilterPacket[]): number[] | undefined {
+  const matches = compileMatches(plan);
+  return matches && packets.map(({ bytes, wireLength }, i) => {
+    const before = i % 5, buffer = new Uint8Array(before + bytes.length + 8).fill(0xff);
+    buffer.set(bytes, before);
+    return matches(buffer, before, bytes.length, wireLength) ? 1 : 0;
+  });
+}
+
+/** Says which packet it was. */
+function assertSame(
+  got: number[] | undefined,
+  wanted: number[],
+  packets: FilterPacket[],
+  what: string,
+) {
+  const wrong = got?.findIndex((verdict, i) => verdict !== wanted[i]) ?? -1;
+  if (wrong < 0) return;
+  const { bytes, wireLength } = packets[wrong];
+  throw new Error(
+    `${got![wrong]}, not ${
+      wanted[wrong]
+    }, of ${bytes.toHex()}, ${wireLength} bytes on the wire: ${what}`,
+  );
+}
+
+function interpreted(tree: Node, packets: FilterPacket[]): number[] {
+  return packets.map(({ bytes, wireLength }) =>
+    interpret(tree, bytes, 0, bytes.length, wireLength) ? 1 : 0
+  );
+}
+
+function randomPackets(random: Random): FilterPacket[] {
+  return Array.from({ length: PACKETS }, () => {
+    const bytes = randomPacketOf(random), cut = random() % 4 === 0 ? random() % 2000 : 0;
+    return { bytes, wireLength: bytes.length + cut };
+  });
+}
+
+Deno.test("toJavaScript of random trees says what the interpreter says, in functions and in the loop", async () => {
+  await withSeeds(import.meta.url, (random) => {
+    const full = new FullRing(random, randomPackets(random), 128), { packets } = full;
+    let compiled = 0, accepted = 0;
+    for (let i = 0; i < TREES; i++) {
+      const tree = randomTree(random), wanted = interpreted(tree, packets);
+      const plan = planOf(tree), better = optimise(plan), text = JSON.stringify(tree);
+      const runs = i % OPTIMISED_EVERY === 0 ? OPTIMISED_RUNS : 1;
+      assert(better.blocks.length <= plan.blocks.length, text);
+      assertSame(functionVerdicts(plan, packets), wanted, packets, `function ${text}`);
+      assertSame(functionVerdicts(better, packets), wanted, packets, `optimised function ${text}`);
+      assertSame(full.verdicts(plan), wanted, packets, `loop ${text}`);
+      const looped = full.verdicts(better, runs);
+      assertSame(looped, wanted, packets, `optimised loop ${text}`);
+      if (looped !== undefined) compiled++;
+      accepted += wanted.filter((verdict) => verdict === 1).length;
+    }
+    assert(compiled > TREES * 0.95, `${compiled} of ${TREES} trees compiled`);
+    const share = accepted / (TREES * PACKETS);
+    assert(share > 0.2 && share < 0.8, `${share} of all accepted: most trees say nothing`);
+  });
+});
+
+Deno.test("PacketFilter's loop says of expressions what the interpreter says", () => {
+  const random = seededRandom(1), all = filterPackets();
+  const step = Math.floor(all.length / SAMPLE);
+  const packets = all.filter((_, i) => i % step === 0).slice(0, SAMPLE);
+  const full = new FullRing(random, packets, 2048);
+  const texts = [...EVERYDAY, ...PRIMITIVES, ...ARITHMETIC, ...PRECEDENCE, ...NESTED];
+  for (const text of texts) {
+    const { tree, plan } = new Expression(text);
+    const wanted = interpreted(tree, packets);
+    assertSame(full.verdicts(plan), wanted, packets, `loop of ${text}`);
+    assertSame(functionVerdicts(plan, packets), wanted, packets, `function of ${text}`);
+  }
+});
+
+Deno.test("optimise asks for the EtherType once in udp dst port 5001 and host 10.0.0.2", () => {
+  const { tree, plan } = new Expression("udp dst port 5001 and host 10.0.0.2");
+  const types = ({ blocks }: Plan) =>
+    blocks.filter(({ left }) =>
+      left.kind === "load" && left.offset === 12 && left.base === undefined
+    );
+  assert(types(planOf(tree)).length > 1);
+  assertEquals(types(plan).map(({ right }) => right), [{ kind: "number", value: 0x0800 }]);
+  assertEquals(plan.blocks.length, 6); // type, protocol, fragment, port, source, destination
+});
+
+Deno.test("optimise asks for the protocol once in a list of ports", () => {
+  const at = (plan: Plan, offset: number) =>
+    plan.blocks.filter(({ left }) => left.kind === "load" && left.offset === offset && !left.base);
+  for (const text of ["port 80", "port 53 or 80 or 443 or 5001"]) {
+    const { plan } = new Expression(text), protocols = [20, 23].map((offset) => at(plan, offset));
+    assertEquals(protocols.map(({ length }) => length), [3, 3], text); // SCTP, TCP, UDP; IPv6's, IPv4's
+  }
+});
+
+Deno.test("optimise of trees that ask the same few values again and again keeps every verdict", async () => {
+  await withSeeds(import.meta.url, (random) => {
+    const packets = Array.from({ length: 3 ** 4 }, (_, i) => {
+      const bytes = Uint8Array.of(i % 3, i / 3 % 3, i / 9 % 3, i / 27);
+      return { bytes, wireLength: 4 };
+    });
+    for (let i = 0; i < TREES; i++) {
+      const tree = repetitiveTree(random, 5), plan = optimise(planOf(tree));
+      const wanted = interpreted(tree, packets), text = JSON.stringify(tree);
+      assertSame(functionVerdicts(plan, packets), wanted, packets, text);
+    }
+  });
+});
+
+/** Tests of four bytes, which are 0 to 2; the packets have only these, and all of them. */
+function repetitiveTree(random: Random, depth: number): Node {
+  const relations = ["==", "==", "!=", ">", "<="] as const;
+  if (depth === 0 || random() % 8 === 0) {
+    const relation = relations[random() % relations.length];
+    return testOf(relation, loadAt(random() % 4, 1), random() % 3);
+  }
+  const parts = Array.from({ length: 2 + random() % 2 }, () => repetitiveTree(random, depth - 1));
+  const joined: Node = { kind: random() % 2 === 0 ? "and" : "or", parts };
+  return random() % 4 === 0 ? not(joined) : joined;
+}
+
+Deno.test("samplePackets finds packets that an expression accepts, and some that it does not", () => {
+  for (const text of [...EXPRESSIONS, ...EVERYDAY]) {
+    const { plan, matches } = new Expression(text), samples = samplePackets(plan, blankPacket());
+    for (const { packet, accepted } of samples) {
+      assertEquals(matches(packet, 0, packet.length, packet.length), accepted, text);
+    }
+    const outcomes = new Set(samples.map(({ accepted }) => accepted));
+    assertEquals(outcomes.size, plan.entry < 0 ? 1 : 2, text);
+  }
+});
+
+Deno.test("samplePackets finds what calculations, masks and lengths ask for", () => {
+  const texts = ["len == 1500", "udp[4:2] - 8 = 14", "ip[2:2] * 3 = 300", "ip[8] << 4 = 0x120"]
+    .concat("ip[0] ^ 3 = 70", "ip[4:2] / 16 = 5", "ip[4:2] + 0xffffffff = 7", "mpls 1000 and ip");
+  for (const text of texts) {
+    const samples = samplePackets(new Expression(text).plan, blankPacket());
+    assert(samples.some(({ accepted }) => accepted), text);
+  }
+});
