@@ -92,6 +92,10 @@ export class FakePort implements Port {
     return 0;
   }
 
+  rejectedEarly(): number {
+    return 0;
+  }
+
   close(): void {
     advance(this.rx[0], slotsReady(this.rx[0]));
   }

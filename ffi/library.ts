@@ -7,7 +7,7 @@
 import process from "node:process";
 
 /** The interface that this code speaks; USPF_ABI in uspf.h. */
-const ABI = 4;
+const ABI = 5;
 
 const SYMBOLS = {
   uspf_abi: { parameters: [], result: "i32" },

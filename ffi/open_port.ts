@@ -29,7 +29,7 @@ export function openPort(text: string, directions: number, options: PortOptions 
     case "pipe":
       return SoftPipe.open(text, name.network, name.pipe, name.end);
     case "udp":
-      return UdpPort.open(text, { ...name, directions });
+      return UdpPort.open(text, { ...name, directions, kernelFilter: options.kernelFilter });
     case "xdp":
       return XdpPort.open(text, name, directions, options);
     case "packet":

@@ -12,6 +12,7 @@
  */
 #define _GNU_SOURCE
 #include "packet.h"
+#include "packet_count.h"
 #include "uspf.h"
 
 #include <arpa/inet.h>
@@ -61,7 +62,10 @@ static_assert(offsetof(struct tpacket3_hdr, tp_mac) == 24 && offsetof(struct tpa
 static_assert(offsetof(struct tpacket_block_desc, hdr.bh1.offset_to_first_pkt) == 16, "block header");
 
 struct packet {
-	double lost, starved;
+	struct packet_member member;
+	struct packet_count *count; /* of what the filter turns away, until the member has it */
+	int has_filter;
+	int group_sees_own; /* its fanout group is shown outgoing packets, too */
 };
 
 struct device {
@@ -235,22 +239,12 @@ static int make_rings(struct uspf_port *port, const struct uspf_spec *spec, cons
 
 /* ---- what comes in ---- */
 
-static int attach(int fd, const struct sock_filter *program, size_t bytes)
-{
-	struct sock_fprog filter = { .len = (unsigned short)(bytes / sizeof(*program)),
-				     .filter = (struct sock_filter *)program };
-
-	if (bytes % sizeof(*program) != 0 || bytes / sizeof(*program) > BPF_MAXINSNS)
-		return -EINVAL;
-	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) < 0 ? -errno : 0;
-}
-
 static int attach_wanted(int fd, const struct uspf_spec *spec)
 {
 	int none = 0;
 
 	if (spec->program_bytes > 0)
-		return attach(fd, (const struct sock_filter *)spec->program, (size_t)spec->program_bytes);
+		return uspf_attach_filter(fd, spec->program, spec->program_bytes);
 	setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof(none));
 	return 0;
 }
@@ -260,13 +254,14 @@ static int attach_wanted(int fd, const struct uspf_spec *spec)
  * stays with one member, and in order. Fragments are left as they are (no
  * PACKET_FANOUT_FLAG_DEFRAG): what is shown is what was on the wire.
  */
-static int join_fanout(int fd, int how, int group)
+static int join_fanout(int fd, int how, int group, int *sees_own)
 {
 	int type = PACKET_FANOUT_HASH | (how == 2 ? PACKET_FANOUT_FLAG_UNIQUEID : 0);
 	int id = how == 2 ? 0 : group;
 	int result = set(fd, PACKET_FANOUT, id | (type | PACKET_FANOUT_FLAG_IGNORE_OUTGOING) << 16);
 	socklen_t size = sizeof(group);
 
+	*sees_own = result == -EINVAL;
 	if (result == -EINVAL) /* the group is there, made without that flag */
 		result = set(fd, PACKET_FANOUT, id | type << 16);
 	if (result == -EINVAL || result == -EALREADY)
@@ -286,23 +281,45 @@ static int bind_to(int fd, int index, uint16_t protocol)
 /*
  * A socket can join a group only once it is bound, and until then has all
  * packets, which others of the group have, too: a filter that takes nothing
- * stands there meanwhile. Returns the group, -1 for none.
+ * stands there meanwhile. So it does where what is turned away is counted, for
+ * what that filter turns away is counted, and what came before it was seen.
+ * Returns the group, -1 for none.
  */
-static int bind_to_receive(int fd, const struct uspf_spec *spec, const struct device *device, int *group)
+static int bind_to_receive(struct uspf_port *port, const struct uspf_spec *spec, const struct device *device,
+			   int *group)
 {
 	const struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
-	int fanout = spec->number[4];
-	int result = fanout ? attach(fd, &nothing, sizeof(nothing)) : attach_wanted(fd, spec);
+	struct packet *packet = port->state;
+	int fanout = spec->number[4], waits = fanout || packet->count != NULL;
+	int result = waits ? uspf_attach_filter(port->fd, &nothing, sizeof(nothing)) : attach_wanted(port->fd, spec);
 
-	*group = -1;
+	if (result == 0 && packet->count != NULL)
+		result = packet_count_bind(packet->count, device->index);
 	if (result == 0)
-		result = bind_to(fd, device->index, ETH_P_ALL);
-	if (result < 0 || !fanout)
+		result = bind_to(port->fd, device->index, ETH_P_ALL);
+	if (result == 0 && fanout) {
+		result = join_fanout(port->fd, fanout, spec->number[5], &packet->group_sees_own);
+		if (result == -EBUSY && !device->is_up)
+			return -ENETDOWN; /* which older kernels refuse in the same way */
+		*group = result;
+	}
+	if (result < 0 || !waits)
 		return result;
-	*group = join_fanout(fd, fanout, spec->number[5]);
-	if (*group == -EBUSY && !device->is_up)
-		return -ENETDOWN; /* which older kernels refuse in the same way */
-	return *group < 0 ? *group : attach_wanted(fd, spec);
+	if (packet->count != NULL)
+		packet_count_start(packet->count);
+	return attach_wanted(port->fd, spec);
+}
+
+/* Where the group is shown outgoing packets, those would be taken for packets that were not turned away. */
+static void count_rejected(struct packet *packet, int group)
+{
+	if (packet->group_sees_own)
+		packet_count_free(packet->count);
+	else if (packet->count != NULL)
+		packet_count_found(packet->count, &packet->member, group);
+	else if (packet->has_filter && group >= 0)
+		packet_count_join(&packet->member, group);
+	packet->count = NULL;
 }
 
 static int be_promiscuous(int fd, int index)
@@ -316,22 +333,31 @@ static int be_promiscuous(int fd, int index)
 
 static void packet_close(struct uspf_port *port)
 {
+	struct packet *packet = port->state;
+
 	if (port->region != NULL)
 		munmap(port->region, port->region_bytes);
+	packet_count_leave(&packet->member);
+	packet_count_free(packet->count);
 	if (port->fd >= 0)
 		close(port->fd);
-	free(port->state);
+	free(packet);
 }
 
 static int open_all(struct uspf_port *port, const struct uspf_spec *spec, int *group)
 {
+	struct packet *packet = port->state;
 	struct device device = { 0 };
 	int result;
 
+	packet->has_filter = spec->program_bytes > 0 && spec->directions & USPF_RX;
+	if (packet->has_filter && spec->number[4] != 1)
+		packet->count = packet_count_open();
 	/* Protocol 0: nothing comes in before all is set up. */
 	port->fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 	if (port->fd < 0)
 		return -errno;
+	packet->member.fd = port->fd;
 	result = find_device(port->fd, spec->text[0], &device);
 	if (result == 0)
 		result = make_rings(port, spec, &device);
@@ -339,9 +365,8 @@ static int open_all(struct uspf_port *port, const struct uspf_spec *spec, int *g
 		result = be_promiscuous(port->fd, device.index);
 	if (result < 0)
 		return result;
-	*group = -1;
 	if (spec->directions & USPF_RX)
-		return bind_to_receive(port->fd, spec, &device, group);
+		return bind_to_receive(port, spec, &device, group);
 	return bind_to(port->fd, device.index, 0);
 }
 
@@ -357,6 +382,7 @@ static int packet_open(struct uspf_port *port, const struct uspf_spec *spec, dou
 		packet_close(port);
 		return result;
 	}
+	count_rejected(port->state, group);
 	info[USPF_INFO_INTERFACE_OFFSET] = -1;
 	info[USPF_INFO_EXTRA] = group;
 	return 0;
@@ -416,20 +442,17 @@ static int packet_wait(struct uspf_port *port, int directions, int timeout_us)
 	return 0;
 }
 
-/* Reading resets the socket's counters; its count of packets includes the drops, and is not used. */
 static int packet_stat(struct uspf_port *port, double stat[])
 {
 	struct packet *packet = port->state;
-	struct tpacket_stats_v3 now;
-	socklen_t size = sizeof(now);
+	int result;
 
-	if (getsockopt(port->fd, SOL_PACKET, PACKET_STATISTICS, &now, &size) < 0)
-		return -errno;
-	packet->lost += now.tp_drops;
-	packet->starved += now.tp_freeze_q_cnt;
-	stat[USPF_STAT_LOST] = packet->lost;
-	stat[USPF_STAT_STARVED] = packet->starved;
-	return 0;
+	if (packet->has_filter)
+		stat[USPF_STAT_REJECTED] = packet_count_rejected(&packet->member);
+	result = packet_count_own(&packet->member);
+	stat[USPF_STAT_LOST] = packet->member.lost;
+	stat[USPF_STAT_STARVED] = packet->member.starved;
+	return result;
 }
 
 const struct uspf_ops uspf_packet_ops = {

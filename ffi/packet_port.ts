@@ -16,6 +16,7 @@ import { PacketBlocks } from "./packet_blocks.ts";
 import { PacketFrames } from "./packet_frames.ts";
 import { HEAD, PACKET } from "./packet_layout.ts";
 import {
+  FILTER_TOO_LARGE,
   NativePort,
   notEthernet,
   openNative,
@@ -156,6 +157,8 @@ function explain(code: string, name: PacketName, { kernelFilter }: PortOptions) 
         `is up: set it up with "ip link set ${name.interface} up"`;
     case "ENOSPC":
       return `fanout group ${name.fanout} has 256 members, which is all it can have: choose another number`;
+    case "E2BIG":
+      return FILTER_TOO_LARGE;
     case "EINVAL":
       return kernelFilter
         ? "the kernel refuses the filter program or the rings: see bpf(4) for valid programs of " +

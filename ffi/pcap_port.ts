@@ -180,6 +180,11 @@ export class PcapPort implements Port {
     return 0;
   }
 
+  /** Always 0, for the same reason. */
+  rejectedEarly(): number {
+    return 0;
+  }
+
   close(): void {
     if (!this.#open) return;
     this.#open = false;

@@ -9,10 +9,12 @@
 #include "uspf.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #define MAX_PORTS 256
@@ -147,6 +149,7 @@ int32_t uspf_stat(int32_t handle, double *stat)
 		return -EBADF;
 	for (int i = 0; i < USPF_STAT_COUNT; i++)
 		stat[i] = -1;
+	stat[USPF_STAT_REJECTED] = 0;
 	return port->ops->stat(port, stat);
 }
 
@@ -169,4 +172,18 @@ int uspf_poll(int fd, short events, int timeout_us)
 	if (ready < 0)
 		return errno == EINTR ? 0 : -errno;
 	return ready;
+}
+
+/* The kernel has as much room for a program, as it translates it, as net.core.optmem_max says. */
+int uspf_attach_filter(int fd, const void *program, int32_t bytes)
+{
+	const int32_t size = (int32_t)sizeof(struct sock_filter);
+	struct sock_fprog filter = { .len = (unsigned short)(bytes / size),
+				     .filter = (struct sock_filter *)program };
+
+	if (bytes <= 0 || bytes % size != 0 || bytes / size > BPF_MAXINSNS)
+		return -EINVAL;
+	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) == 0)
+		return 0;
+	return errno == ENOMEM ? -E2BIG : -errno;
 }

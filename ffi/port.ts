@@ -20,7 +20,7 @@ export interface PortSpec {
   directions: number;
   numbers: number[];
   texts: string[];
-  /** A program for the kernel: classic BPF for packet ports, eBPF for xdp ports. */
+  /** A program for the kernel: classic BPF for packet and udp ports, eBPF for xdp ports. */
   program?: Uint8Array;
 }
 
@@ -32,7 +32,11 @@ export interface PortOptions {
   xdpMode?: XdpMode;
   /** packet, xdp: have the interface pass on packets to other machines' addresses, too. */
   promiscuous?: boolean;
-  /** packet: a classic BPF program (`struct sock_filter`, 8 bytes each) that the kernel runs on every packet. */
+  /**
+   * packet, udp: a classic BPF program (`struct sock_filter`, 8 bytes each) that the kernel runs on every
+   * packet; of a udp port it sees the packet from the UDP header on. Only packets of which it returns 0 are
+   * turned away; see `rejectedEarly`.
+   */
   kernelFilter?: Uint8Array;
   /** packet: found a fanout group that nobody else has, for other sockets to join by its number. */
   ownFanout?: boolean;
@@ -104,12 +108,18 @@ export interface Port {
   lost(): number | null;
   /** How often the kernel found no free buffer for a packet, since it was opened; `null` where it cannot know. */
   starved(): number | null;
+  /**
+   * Packets that a filter in the kernel turned away, since the port was opened; 0 where there is none,
+   * `null` where it cannot know.
+   */
+  rejectedEarly(): number | null;
   /** Detaches the region, so that a stale view throws, and closes. */
   close(): void;
 }
 
 const NUMBERS = 30, TEXTS = 3, TEXT_BYTES = 128;
-const INFO_COUNT = 6, STAT_COUNT = 2;
+const INFO_COUNT = 6;
+const STAT = { lost: 0, starved: 1, rejected: 2 }, STAT_COUNT = 3; // enum uspf_stat
 
 /** What the kinds share: the handle, the region, and turning `-errno` into a PortError. */
 export abstract class NativePort {
@@ -154,13 +164,15 @@ export abstract class NativePort {
   }
 
   lost(): number | null {
-    this.library.uspf_stat(this.handle, this.#stat as Float64Array<ArrayBuffer>);
-    return this.#stat[0] < 0 ? null : this.#stat[0];
+    return this.#ask(STAT.lost);
   }
 
   starved(): number | null {
-    this.library.uspf_stat(this.handle, this.#stat as Float64Array<ArrayBuffer>);
-    return this.#stat[1] < 0 ? null : this.#stat[1];
+    return this.#ask(STAT.starved);
+  }
+
+  rejectedEarly(): number | null {
+    return this.#ask(STAT.rejected);
   }
 
   close(): void {
@@ -168,6 +180,11 @@ export abstract class NativePort {
     this.#open = false;
     this.#region.transfer(0);
     this.library.uspf_close(this.handle);
+  }
+
+  #ask(index: number): number | null {
+    this.library.uspf_stat(this.handle, this.#stat as Float64Array<ArrayBuffer>);
+    return this.#stat[index] < 0 ? null : this.#stat[index];
   }
 
   protected fail(action: string, errno: number): never {
@@ -209,6 +226,11 @@ export function openNative(
     notNative: info[5],
   };
 }
+
+/** What is wrong where a socket's filter is refused with E2BIG, for `explain`. */
+export const FILTER_TOO_LARGE =
+  'the filter program is too large for the kernel: raise the limit with "sysctl net.core.optmem_max", ' +
+  "or filter in user space";
 
 /** What is wrong with an interface whose packets have no Ethernet header, for `explain`. */
 export function notEthernet(device: string): string {

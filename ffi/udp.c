@@ -4,7 +4,8 @@
  *
  * spec: number[0] port  [1] IPv4 address as on the wire  [2] socket buffer bytes
  *       [3] busy poll in µs (0: off)  [4] slots a call at most
- *       text[0] interface ("" any)
+ *       text[0] interface ("" any); program: struct sock_filter, which sees the
+ *       packet from the UDP header on
  * A port opened to receive is bound there; one opened only to transmit is
  * connected there; one opened for both sends where each packet's header says.
  */
@@ -14,10 +15,12 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sock_diag.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -26,6 +29,8 @@
 
 #define CONTROL_BYTES 64 /* IP_PKTINFO and SO_RXQ_OVFL */
 #define SEND_TRIES 3
+#define SNMP_BYTES 16384
+#define SNMP_COLUMNS 16
 
 struct udp {
 	struct mmsghdr rx[UDP_SLOTS], tx[UDP_SLOTS];
@@ -37,6 +42,9 @@ struct udp {
 	uint32_t burst;
 	uint32_t lost; /* SO_RXQ_OVFL, as of the last packet */
 	int connected;
+	int has_filter;
+	int errors_fd;       /* of the network namespace's counters, -1: it has none */
+	double first_errors; /* when the port was opened; -1: cannot be known */
 };
 
 static void *at(struct uspf_port *port, int64_t offset)
@@ -109,6 +117,52 @@ static int bind_socket(int fd, const struct sockaddr_in *address, unsigned inter
 	return 0;
 }
 
+/* ---- errors ---- */
+
+/*
+ * In one counter the kernel counts what a socket's filter turned away, what
+ * found its buffer full, and what had a wrong checksum. Of the latter two there
+ * are counts, but for all IPv4 sockets of the network namespace: RcvbufErrors,
+ * MemErrors and InCsumErrors of /proc/net/snmp. As long as those stand still all
+ * is the filter's; from then on it cannot be known what is whose.
+ */
+static double read_errors(int fd)
+{
+	static const char *const wanted[] = { "RcvbufErrors", "MemErrors", "InCsumErrors" };
+	char text[SNMP_BYTES], *names, *values, *name_rest = NULL, *value_rest = NULL;
+	ssize_t bytes = pread(fd, text, sizeof(text) - 1, 0);
+	double sum = 0;
+	int found = 0;
+
+	text[bytes > 0 ? bytes : 0] = 0;
+	names = strstr(text, "\nUdp: "); /* a line of names, and one of values */
+	values = names == NULL ? NULL : strchr(names + 1, '\n');
+	if (values == NULL)
+		return -1;
+	*values++ = 0;
+	names = strtok_r(names + 1, " ", &name_rest);
+	values = strtok_r(values, " \n", &value_rest);
+	for (int i = 0; i < SNMP_COLUMNS && names != NULL && values != NULL; i++) {
+		for (size_t w = 0; w < sizeof(wanted) / sizeof(*wanted); w++) {
+			if (strcmp(names, wanted[w]) == 0) {
+				sum += strtod(values, NULL);
+				found++;
+			}
+		}
+		names = strtok_r(NULL, " ", &name_rest);
+		values = strtok_r(NULL, " \n", &value_rest);
+	}
+	return found > 0 ? sum : -1;
+}
+
+static void watch_errors(struct udp *udp)
+{
+	udp->errors_fd = open("/proc/thread-self/net/snmp", O_RDONLY | O_CLOEXEC);
+	udp->first_errors = udp->errors_fd < 0 ? -1 : read_errors(udp->errors_fd);
+}
+
+/* ---- opening ---- */
+
 static int open_socket(struct uspf_port *port, const struct uspf_spec *spec)
 {
 	struct udp *udp = port->state;
@@ -126,6 +180,11 @@ static int open_socket(struct uspf_port *port, const struct uspf_spec *spec)
 	set_buffer(port->fd, SO_RCVBUFFORCE, SO_RCVBUF, spec->number[2]);
 	set_buffer(port->fd, SO_SNDBUFFORCE, SO_SNDBUF, spec->number[2]);
 	set(port->fd, SOL_SOCKET, SO_BROADCAST, 1);
+	if (udp->has_filter) {
+		result = uspf_attach_filter(port->fd, spec->program, spec->program_bytes);
+		if (result < 0)
+			return result;
+	}
 	result = choose_interface(port->fd, address.sin_addr.s_addr, spec->text[0], &interface);
 	if (result < 0)
 		return result;
@@ -195,11 +254,15 @@ static int lay_region(struct uspf_port *port)
 
 static void udp_close(struct uspf_port *port)
 {
+	struct udp *udp = port->state;
+
 	if (port->fd >= 0)
 		close(port->fd);
+	if (udp->errors_fd >= 0)
+		close(udp->errors_fd);
 	if (port->region != NULL)
 		munmap(port->region, port->region_bytes);
-	free(port->state);
+	free(udp);
 }
 
 static int udp_open(struct uspf_port *port, const struct uspf_spec *spec, double info[])
@@ -211,6 +274,10 @@ static int udp_open(struct uspf_port *port, const struct uspf_spec *spec, double
 	if (udp == NULL)
 		return -ENOMEM;
 	port->state = udp;
+	udp->errors_fd = -1;
+	udp->has_filter = spec->program_bytes > 0 && spec->directions & USPF_RX;
+	if (udp->has_filter)
+		watch_errors(udp);
 	udp->burst = spec->number[4] > 0 && spec->number[4] < UDP_SLOTS ? (uint32_t)spec->number[4] : 256;
 	result = open_socket(port, spec);
 	if (result == 0)
@@ -355,16 +422,27 @@ static int udp_wait(struct uspf_port *port, int directions, int timeout_us)
 	return uspf_poll(port->fd, events, timeout_us);
 }
 
-/* SO_RXQ_OVFL tells only with the next packet; SO_MEMINFO reads the same counter at any time. */
+/*
+ * SO_RXQ_OVFL tells only with the next packet; SO_MEMINFO reads the same counter at any time. It is read
+ * first: the kernel counts a loss there before it counts it in the namespace's errors.
+ */
 static int udp_stat(struct uspf_port *port, double stat[])
 {
 	struct udp *udp = port->state;
 	uint32_t info[SK_MEMINFO_VARS];
 	socklen_t size = sizeof(info);
+	double dropped = udp->lost;
+	int is_known;
 
-	stat[USPF_STAT_LOST] = udp->lost;
 	if (getsockopt(port->fd, SOL_SOCKET, SO_MEMINFO, info, &size) == 0 && size > SK_MEMINFO_DROPS * sizeof(*info))
-		stat[USPF_STAT_LOST] = info[SK_MEMINFO_DROPS];
+		dropped = info[SK_MEMINFO_DROPS];
+	if (!udp->has_filter) {
+		stat[USPF_STAT_LOST] = dropped;
+		return 0;
+	}
+	is_known = udp->first_errors >= 0 && read_errors(udp->errors_fd) == udp->first_errors;
+	stat[USPF_STAT_LOST] = is_known ? 0 : -1;
+	stat[USPF_STAT_REJECTED] = is_known ? dropped : -1;
 	return 0;
 }
 

@@ -12,7 +12,15 @@
  */
 import { formatIPv4 } from "./ipv4_address.ts";
 import { bufferByte, RING, type Ring, ringsOfInterface } from "./layout.ts";
-import { NativePort, openNative, packetsReady, type Port, type PortInfo, RX } from "./port.ts";
+import {
+  FILTER_TOO_LARGE,
+  NativePort,
+  openNative,
+  packetsReady,
+  type Port,
+  type PortInfo,
+  RX,
+} from "./port.ts";
 
 const KIND = 3; // USPF_UDP
 const SOCKET_BUFFER_BYTES = 64 * 1024 * 1024;
@@ -27,6 +35,8 @@ export interface UdpOptions {
   port: number;
   interface: string;
   directions: number;
+  /** A classic BPF program, which sees a packet from its UDP header on: see PortOptions. */
+  kernelFilter?: Uint8Array;
 }
 
 /** A UDP socket behind rings: `udp:0.0.0.0:5001`. */
@@ -55,7 +65,8 @@ export class UdpPort extends NativePort implements Port {
     const { address, port, directions } = options;
     const wire = address << 24 | (address & 0xff00) << 8 | address >>> 8 & 0xff00 | address >>> 24;
     const numbers = [port, wire, SOCKET_BUFFER_BYTES, BUSY_POLL_US, 0];
-    const spec = { kind: KIND, directions, numbers, texts: [options.interface] };
+    const texts = [options.interface], program = options.kernelFilter;
+    const spec = { kind: KIND, directions, numbers, texts, program };
     return new UdpPort(text, port, openNative(text, spec, (code) => explain(code, options)));
   }
 
@@ -142,6 +153,10 @@ function explain(code: string, { address, port, directions, interface: name }: U
       return name
         ? `no such interface "${name}", or it takes no multicast: list them with "ip link"`
         : `no interface for the group ${formatIPv4(address)}: name one, as in "udp:${where}@eth0"`;
+    case "E2BIG":
+      return FILTER_TOO_LARGE;
+    case "EINVAL":
+      return "the kernel refuses the filter program: see bpf(4) for valid ones";
     case "EACCES":
     case "EPERM":
       return directions & RX

@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 /* Changes with every change of this file, ring.h or soft.h that a program can see. */
-#define USPF_ABI 4
+#define USPF_ABI 5
 
 enum uspf_kind { USPF_NETMAP = 1, USPF_SOFT = 2, USPF_UDP = 3, USPF_XDP = 4, USPF_PACKET = 5 };
 enum uspf_direction { USPF_RX = 1, USPF_TX = 2 };
@@ -40,7 +40,7 @@ struct uspf_spec {
 	char text[USPF_TEXTS][USPF_TEXT_BYTES]; /* each ends with a zero byte */
 	int32_t program_bytes;                  /* 0: none */
 	int32_t reserved;
-	uint8_t program[]; /* for the kernel: packet: struct sock_filter, xdp: struct bpf_insn */
+	uint8_t program[]; /* for the kernel: packet, udp: struct sock_filter; xdp: struct bpf_insn */
 };
 
 /* What was opened. */
@@ -57,8 +57,9 @@ enum uspf_info {
 
 /* What a port counts itself; a value it cannot know is -1. */
 enum uspf_stat {
-	USPF_STAT_LOST,    /* packets */
-	USPF_STAT_STARVED, /* times that the kernel found no free buffer */
+	USPF_STAT_LOST,     /* packets */
+	USPF_STAT_STARVED,  /* times that the kernel found no free buffer */
+	USPF_STAT_REJECTED, /* packets that a filter in the kernel turned away; 0: there is none */
 	USPF_STAT_COUNT
 };
 
@@ -97,6 +98,7 @@ USPF_API int32_t uspf_stat(int32_t handle, double *stat);
 USPF_API int32_t uspf_control(int32_t handle, int32_t verb, int32_t argument);
 struct uspf_port *uspf_port_of(int32_t handle);
 int uspf_poll(int fd, short events, int timeout_us);
+int uspf_attach_filter(int fd, const void *program, int32_t bytes); /* struct sock_filter; -E2BIG: too large */
 
 /* host.c */
 USPF_API double uspf_tsc(void);

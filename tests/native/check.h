@@ -34,7 +34,8 @@ struct test_case {
 	const char *(*run)(void); /* NULL, or why it cannot run here */
 };
 
-extern const struct test_case port_cases[], soft_switch_cases[], soft_pipe_cases[], udp_cases[], xdp_cases[];
+extern const struct test_case port_cases[], soft_switch_cases[], soft_pipe_cases[], udp_cases[], xdp_cases[],
+	packet_cases[];
 
 /* The same numbers for the same seed. */
 uint32_t random_below(uint32_t limit);

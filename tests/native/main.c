@@ -45,5 +45,6 @@ int main(int count, char *argument[])
 	run_cases(soft_pipe_cases, only);
 	run_cases(udp_cases, only);
 	run_cases(xdp_cases, only);
+	run_cases(packet_cases, only);
 	return 0;
 }

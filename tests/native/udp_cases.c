@@ -3,7 +3,9 @@
 #include "check.h"
 
 #include <arpa/inet.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -19,15 +21,11 @@ struct port {
 	uint32_t sent; /* numbers the payloads */
 };
 
-static int32_t open_port(struct port *port, int directions, uint32_t address, int number, const char *interface, int buffer)
+static int32_t open_spec(struct port *port, const struct uspf_spec *spec)
 {
-	struct uspf_spec spec = { .kind = USPF_UDP,
-				  .directions = directions,
-				  .number = { number, (int32_t)htonl(address), buffer, 0, 0 } };
 	double info[USPF_INFO_COUNT];
 
-	strcpy(spec.text[0], interface);
-	*port = (struct port){ .handle = uspf_open(&spec, info) };
+	*port = (struct port){ .handle = uspf_open(spec, info) };
 	if (port->handle < 0)
 		return port->handle;
 	CHECK_EQ(info[USPF_INFO_REGION_BYTES], UDP_REGION_BYTES);
@@ -36,6 +34,34 @@ static int32_t open_port(struct port *port, int directions, uint32_t address, in
 	port->rx = (void *)((char *)region_of(port->handle) + UDP_RX_RING);
 	port->arrivals = (void *)((char *)region_of(port->handle) + UDP_ARRIVALS);
 	return port->handle;
+}
+
+static int32_t open_port(struct port *port, int directions, uint32_t address, int number, const char *interface, int buffer)
+{
+	struct uspf_spec spec = { .kind = USPF_UDP,
+				  .directions = directions,
+				  .number = { number, (int32_t)htonl(address), buffer, 0, 0 } };
+
+	strcpy(spec.text[0], interface);
+	return open_spec(port, &spec);
+}
+
+static int32_t open_filtered(struct port *port, int number, const void *program, size_t bytes)
+{
+	struct uspf_spec *spec = calloc(1, sizeof(*spec) + bytes);
+	int32_t handle;
+
+	CHECK(spec != NULL);
+	spec->kind = USPF_UDP;
+	spec->directions = USPF_RX;
+	spec->number[0] = number;
+	spec->number[1] = (int32_t)htonl(LOOPBACK);
+	spec->number[2] = 1 << 20;
+	spec->program_bytes = (int32_t)bytes;
+	memcpy(spec->program, program, bytes);
+	handle = open_spec(port, spec);
+	free(spec);
+	return handle;
 }
 
 static int socket_at(uint32_t address, int number)
@@ -347,6 +373,38 @@ static const char *receives_a_group_on_an_interface(void)
 	return NULL;
 }
 
+/* Of other sockets of this machine's something may be lost meanwhile: then it cannot be known. */
+static const char *counts_what_its_filter_rejects(void)
+{
+	const struct sock_filter longer[] = { /* than 100 bytes, UDP header included */
+		BPF_STMT(BPF_LD | BPF_W | BPF_LEN, 0),
+		BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, 100, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0xffff),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	int number = free_number();
+	double stat[USPF_STAT_COUNT];
+	struct port receiver, sender;
+
+	CHECK_EQ(open_filtered(&receiver, number, longer, sizeof(longer) - 1), -EINVAL);
+	CHECK_EQ(open_filtered(&receiver, number, longer, sizeof(*longer)), -EINVAL);
+	CHECK(open_filtered(&receiver, number, longer, sizeof(longer)) >= 0);
+	CHECK(open_port(&sender, USPF_TX, LOOPBACK, number, "", 1 << 20) >= 0);
+	for (int i = 0; i < 100; i++)
+		put(&sender, 0, 0, i % 4 == 0 ? 93 : 92);
+	CHECK(uspf_txsync(sender.handle) >= 0);
+	CHECK(uspf_rxsync(receiver.handle) >= 0);
+	CHECK_EQ(receiver.rx->tail, 25);
+	CHECK_EQ(uspf_stat(receiver.handle, stat), 0);
+	CHECK(stat[USPF_STAT_REJECTED] == 75 || stat[USPF_STAT_REJECTED] == -1);
+	CHECK_EQ(stat[USPF_STAT_LOST], stat[USPF_STAT_REJECTED] == 75 ? 0 : -1);
+	CHECK_EQ(uspf_stat(sender.handle, stat), 0);
+	CHECK_EQ(stat[USPF_STAT_REJECTED], 0);
+	uspf_close(receiver.handle);
+	uspf_close(sender.handle);
+	return NULL;
+}
+
 const struct test_case udp_cases[] = {
 	{ "udp: carries bursts around the rings", carries_bursts_around_the_rings },
 	{ "udp: loses nothing in a full receive ring", loses_nothing_in_a_full_ring },
@@ -355,6 +413,7 @@ const struct test_case udp_cases[] = {
 	{ "udp: goes on when nobody listens", goes_on_when_nobody_listens },
 	{ "udp: passes over a refused packet", passes_over_a_refused_packet },
 	{ "udp: counts what the socket lost", counts_what_the_socket_lost },
+	{ "udp: counts what its filter rejects", counts_what_its_filter_rejects },
 	{ "udp: sleeps until a packet comes", sleeps_until_a_packet },
 	{ "udp: receives a group on an interface", receives_a_group_on_an_interface },
 	{ NULL, NULL },

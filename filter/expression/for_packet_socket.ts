@@ -1,0 +1,23 @@
+/**
+ * Purpose: the tree that an AF_PACKET socket's filter runs: it may let through too much, never too little,
+ * for all that comes is judged again.
+ *
+ * ```text
+ *  on the wire       │ addresses │ 8100 tag │ 0800 │ ...      our packet: port shows it so again
+ *  for the filter    │ addresses │ 0800 │ ...                 the tag is the kernel's own note
+ * ```
+ * So a packet with a tag is let through, and one of which the port will show less than there is.
+ */
+import { loadAt, type Node, or, test } from "./tree.ts";
+import { usesLength } from "./uses_length.ts";
+
+/** Where the kernel notes a tag: SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT (linux/filter.h). */
+const TAG_PRESENT = -0x1000 + 48;
+/** A packet of up to so many bytes fits into a block of the port's ring, whatever stands before it. */
+const SHOWN_BYTES = 65000;
+
+/** What the filter of a packet: port's socket has to ask, for `toClassicBpf`. */
+export function forPacketSocket(tree: Node): Node {
+  const cut = usesLength(tree) ? [test(">", { kind: "length" }, SHOWN_BYTES)] : [];
+  return or(test("!=", loadAt(TAG_PRESENT, 1), 0), ...cut, tree);
+}
