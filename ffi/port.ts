@@ -28,6 +28,11 @@ export interface PortSpec {
 export interface PortOptions {
   /** xdp: the packets to take; all others go on to the kernel's network stack. Nothing: take all. */
   wanted?: Wanted;
+  /**
+   * xdp: a piece of eBPF, as `xdpProgram` describes it, that judges packets before `wanted` is asked;
+   * what it rejects goes on to the kernel's network stack, too.
+   */
+  driverFilter?: Uint8Array;
   /** xdp: the mode to insist on; `"auto"` takes the best that there is. */
   xdpMode?: XdpMode;
   /** packet, xdp: have the interface pass on packets to other machines' addresses, too. */

@@ -315,6 +315,21 @@ static int xdp_wait(struct uspf_port *port, int directions, int timeout_us)
 	return ready > 0 ? 1 : check(xdp);
 }
 
+/* Each port tells of its own queues, so that the numbers of several on an interface add up. */
+static double rejected_of(const struct xdp *xdp)
+{
+	double sum = 0;
+
+	for (uint32_t i = 0; i < xdp->queue_count && xdp->hook != NULL; i++) {
+		double now = xdp_hook_rejected(xdp->hook, xdp->queue[i].id), before = xdp->queue[i].rejected_before;
+
+		if (now < 0 || before < 0)
+			return -1;
+		sum += now - before;
+	}
+	return sum;
+}
+
 /*
  * rx_dropped counts packets that found no free frame or were too large, rx_ring_full those that found no
  * free entry: each lost packet is in one of them (net/xdp/xsk.c). In zero-copy mode what finds no frame is
@@ -338,6 +353,7 @@ static int xdp_stat(struct uspf_port *port, double stat[])
 	}
 	stat[USPF_STAT_LOST] = lost;
 	stat[USPF_STAT_STARVED] = starved;
+	stat[USPF_STAT_REJECTED] = rejected_of(xdp);
 	return 0;
 }
 

@@ -21,6 +21,8 @@
 #include "ring.h"
 #include "uspf.h"
 
+#include <linux/bpf.h>
+
 #define MAX_QUEUES 16
 #define RX_SLOTS 1024
 #define TX_SLOTS 1024
@@ -60,7 +62,8 @@ struct queue {
 	uint32_t tx_next;             /* the next slot to hand over */
 	uint32_t tx_oldest;           /* the first slot that is not done */
 	uint8_t done[TX_SLOTS];
-	double odd; /* packets with descriptors that are not what we expect */
+	double rejected_before; /* by the program, on this queue, when the port was opened */
+	double odd;             /* packets with descriptors that are not what we expect */
 };
 
 struct xdp {
@@ -99,6 +102,7 @@ struct xdp_hook {
 	int native;
 	int not_native; /* errno with which native mode was refused */
 	int link, map;
+	int counts; /* the map of packets turned away; -1: the program turns away none */
 };
 
 /*
@@ -112,6 +116,15 @@ int xdp_hook_get(const struct uspf_spec *spec, int ifindex, uint32_t netns, int 
 /* Packets of the queue that the program takes go to this socket from now on, until it is closed. */
 int xdp_hook_add(const struct xdp_hook *hook, uint32_t queue, int fd);
 
+/* Packets of the queue that the program has turned away since it is there; -1: unknown. */
+double xdp_hook_rejected(const struct xdp_hook *hook, uint32_t queue);
+
 void xdp_hook_put(struct xdp_hook *hook);
+
+/*
+ * Kernels before 5.18 have no bpf_xdp_get_buff_len, and no packets in several pieces either: in place of its
+ * calls, `r1 = r6; call 188` (to_ebpf.ts), `r0 = r8; r0 -= r7`, the packet's end less its begin.
+ */
+void xdp_hook_make_old(struct bpf_insn *code, uint32_t count);
 
 #endif

@@ -1,8 +1,8 @@
 /*
- * Purpose: an interface's XDP program and the map of sockets that it redirects to.
+ * Purpose: an interface's XDP program, the map of sockets that it redirects to, and that of its counts.
  *
- *   packet ──▶ program ──▶ map[queue] ──▶ socket        wanted, and somebody has that queue
- *                 └──────────────────────▶ the kernel's stack
+ *   packet ──▶ program ──▶ map[queue] ──▶ socket                wanted, and somebody has that queue
+ *                 └──▶ counts[queue] += 1 ──▶ the kernel's stack
  *
  * An interface has one program, so all our sockets on it share that: within a process by the table below,
  * between processes by way of the kernel's list of links. Whoever comes first attaches; each holds the
@@ -24,10 +24,14 @@
 
 #define MAX_HOOKS 64
 #define MAP_ENTRIES 1024 /* queues that an interface may have */
+#define COUNTS 1         /* the program's mark for the map of counts, in xdp_program.ts */
+#define MAX_CPUS 8192    /* NR_CPUS of the largest kernels */
 #define TRIES 3          /* another capture may leave between our attempt to attach and our look for it */
 #ifndef BPF_F_XDP_HAS_FRAGS
 #define BPF_F_XDP_HAS_FRAGS (1U << 5) /* Linux 5.18 */
 #endif
+
+#define GET_LENGTH 188 /* bpf_xdp_get_buff_len, of Linux 5.18 */
 
 static struct xdp_hook hooks[MAX_HOOKS];
 static pthread_mutex_t hooks_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -79,29 +83,106 @@ static int make_map(uint32_t netns, int native)
 	return bpf(BPF_MAP_CREATE, &attr);
 }
 
-static int load(const struct uspf_spec *spec, uint32_t hash, int map, uint32_t flags)
+static int is_map(const struct bpf_insn *code)
+{
+	return code->code == (BPF_LD | BPF_DW | BPF_IMM) && code->src_reg == BPF_PSEUDO_MAP_FD;
+}
+
+static int wants_counts(const struct uspf_spec *spec)
+{
+	for (int32_t at = 0; at < spec->program_bytes; at += (int32_t)sizeof(struct bpf_insn)) {
+		struct bpf_insn code;
+
+		memcpy(&code, spec->program + at, sizeof(code));
+		if (is_map(&code) && code.imm == COUNTS)
+			return 1;
+	}
+	return 0;
+}
+
+/* By queue, as the map of sockets is; each CPU has numbers of its own. */
+static int make_counts(void)
+{
+	union bpf_attr attr = { 0 };
+
+	attr.map_type = BPF_MAP_TYPE_PERCPU_ARRAY;
+	attr.key_size = 4;
+	attr.value_size = 8;
+	attr.max_entries = MAP_ENTRIES;
+	snprintf(attr.map_name, BPF_OBJ_NAME_LEN, "uspf_counts");
+	return bpf(BPF_MAP_CREATE, &attr);
+}
+
+static int make_maps(const struct uspf_spec *spec, struct xdp_hook *hook)
+{
+	hook->map = make_map(hook->netns, hook->native);
+	if (hook->map < 0)
+		return hook->map;
+	hook->counts = wants_counts(spec) ? make_counts() : -1;
+	if (hook->counts >= 0 || !wants_counts(spec))
+		return 0;
+	close(hook->map);
+	return hook->counts;
+}
+
+static void close_maps(const struct xdp_hook *hook)
+{
+	close(hook->map);
+	if (hook->counts >= 0)
+		close(hook->counts);
+}
+
+void xdp_hook_make_old(struct bpf_insn *code, uint32_t count)
+{
+	for (uint32_t i = 1; i < count; i++) {
+		if (code[i].code != (BPF_JMP | BPF_CALL) || code[i].imm != GET_LENGTH)
+			continue;
+		code[i - 1] = (struct bpf_insn){ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 0, .src_reg = 8 };
+		code[i] = (struct bpf_insn){ .code = BPF_ALU64 | BPF_SUB | BPF_X, .dst_reg = 0, .src_reg = 7 };
+	}
+}
+
+static struct bpf_insn *code_of(const struct uspf_spec *spec, const struct xdp_hook *hook, int old)
 {
 	struct bpf_insn *code = malloc((size_t)spec->program_bytes);
+	uint32_t count = (uint32_t)spec->program_bytes / sizeof(*code);
+
+	if (code == NULL)
+		return NULL;
+	memcpy(code, spec->program, (size_t)spec->program_bytes);
+	for (uint32_t i = 0; i < count; i++) {
+		if (is_map(&code[i]))
+			code[i].imm = code[i].imm == COUNTS ? hook->counts : hook->map;
+	}
+	if (old)
+		xdp_hook_make_old(code, count);
+	return code;
+}
+
+/* What the verifier finds wrong, and what is too much for it. */
+static int is_refusal(int result)
+{
+	return result == -EINVAL || result == -EACCES || result == -E2BIG || result == -EFAULT;
+}
+
+static int load(const struct uspf_spec *spec, const struct xdp_hook *hook, uint32_t flags, int old)
+{
+	struct bpf_insn *code = code_of(spec, hook, old);
 	union bpf_attr attr = { 0 };
 	int result;
 
 	if (code == NULL)
 		return -ENOMEM;
-	memcpy(code, spec->program, (size_t)spec->program_bytes);
 	attr.insn_cnt = (uint32_t)spec->program_bytes / sizeof(*code);
-	for (uint32_t i = 0; i < attr.insn_cnt; i++) {
-		if (code[i].code == (BPF_LD | BPF_DW | BPF_IMM) && code[i].src_reg == BPF_PSEUDO_MAP_FD)
-			code[i].imm = map;
-	}
 	attr.prog_type = BPF_PROG_TYPE_XDP;
 	attr.expected_attach_type = BPF_XDP;
 	attr.insns = address(code);
 	attr.license = address("MIT");
 	attr.prog_flags = flags;
-	name_program(attr.prog_name, hash);
+	name_program(attr.prog_name, hook->hash);
 	result = bpf(BPF_PROG_LOAD, &attr);
 	free(code);
-	return result == -EINVAL || result == -EACCES ? -EPROTO : result;
+	return is_refusal(result) ? -EPROTO : result;
 }
 
 static int attach(int program, int ifindex, int native)
@@ -115,9 +196,9 @@ static int attach(int program, int ifindex, int native)
 	return bpf(BPF_LINK_CREATE, &attr);
 }
 
-static int load_and_attach(const struct uspf_spec *spec, struct xdp_hook *hook, uint32_t flags)
+static int load_and_attach(const struct uspf_spec *spec, const struct xdp_hook *hook, uint32_t flags, int old)
 {
-	int program = load(spec, hook->hash, hook->map, flags), link;
+	int program = load(spec, hook, flags, old), link;
 
 	if (program < 0)
 		return program;
@@ -134,15 +215,19 @@ static int is_taken(int result)
 /* Packets of several buffers are taken where kernel and driver can: Linux 5.18. */
 static int hook_up(const struct uspf_spec *spec, struct xdp_hook *hook, int native)
 {
+	int result;
+
 	hook->native = native;
-	hook->map = make_map(hook->netns, native);
-	if (hook->map < 0)
-		return hook->map;
-	hook->link = load_and_attach(spec, hook, BPF_F_XDP_HAS_FRAGS);
+	result = make_maps(spec, hook);
+	if (result < 0)
+		return result;
+	hook->link = load_and_attach(spec, hook, BPF_F_XDP_HAS_FRAGS, 0);
 	if (hook->link < 0 && !is_taken(hook->link) && hook->link != -EPERM)
-		hook->link = load_and_attach(spec, hook, 0);
+		hook->link = load_and_attach(spec, hook, 0, 0);
+	if (hook->link == -EPROTO)
+		hook->link = load_and_attach(spec, hook, 0, 1);
 	if (hook->link < 0)
-		close(hook->map);
+		close_maps(hook);
 	return hook->link < 0 ? hook->link : 0;
 }
 
@@ -172,14 +257,14 @@ static int recognize(int program, struct xdp_hook *hook)
 	struct bpf_prog_info info = { 0 };
 	struct bpf_map_info map_info = { 0 };
 	char name[BPF_OBJ_NAME_LEN];
-	uint32_t map_id = 0;
+	uint32_t map_ids[2] = { 0 }; /* in the order in which the program names them: sockets, counts */
 	int map;
 
-	info.nr_map_ids = 1;
-	info.map_ids = address(&map_id);
+	info.nr_map_ids = 2;
+	info.map_ids = address(map_ids);
 	if (describe(program, &info, sizeof(info)) < 0 || strncmp(info.name, "uspf_", 5) != 0)
 		return -ENOENT;
-	map = fd_by_id(BPF_MAP_GET_FD_BY_ID, map_id);
+	map = fd_by_id(BPF_MAP_GET_FD_BY_ID, map_ids[0]);
 	if (map < 0 || describe(map, &map_info, sizeof(map_info)) < 0)
 		return map < 0 ? map : (close(map), -ENOENT);
 	for (hook->native = 0; hook->native < 2; hook->native++) {
@@ -188,8 +273,10 @@ static int recognize(int program, struct xdp_hook *hook)
 			break;
 	}
 	name_program(name, hook->hash);
-	if (hook->native < 2 && strcmp(info.name, name) == 0)
+	if (hook->native < 2 && strcmp(info.name, name) == 0) {
+		hook->counts = info.nr_map_ids > 1 ? fd_by_id(BPF_MAP_GET_FD_BY_ID, map_ids[1]) : -1;
 		return map;
+	}
 	close(map);
 	return hook->native < 2 ? -EALREADY : -ENOENT;
 }
@@ -267,7 +354,7 @@ static int hook_fill(const struct uspf_spec *spec, int wish, struct xdp_hook *ho
 	if (result < 0 || !refuses(wish, hook->native))
 		return result;
 	close(hook->link);
-	close(hook->map);
+	close_maps(hook);
 	return -EPROTOTYPE;
 }
 
@@ -328,12 +415,31 @@ int xdp_hook_add(const struct xdp_hook *hook, uint32_t queue, int fd)
 	return bpf(BPF_MAP_UPDATE_ELEM, &attr);
 }
 
+/* The kernel writes the number of each possible CPU, in order; the rest stays 0. */
+double xdp_hook_rejected(const struct xdp_hook *hook, uint32_t queue)
+{
+	uint64_t *counts = hook->counts < 0 ? NULL : calloc(MAX_CPUS, sizeof(*counts)), sum = 0;
+	union bpf_attr attr = { 0 };
+	int result;
+
+	if (counts == NULL)
+		return hook->counts < 0 ? 0 : -1;
+	attr.map_fd = (uint32_t)hook->counts;
+	attr.key = address(&queue);
+	attr.value = address(counts);
+	result = bpf(BPF_MAP_LOOKUP_ELEM, &attr);
+	for (uint32_t i = 0; i < MAX_CPUS; i++)
+		sum += counts[i];
+	free(counts);
+	return result < 0 ? -1 : (double)sum;
+}
+
 void xdp_hook_put(struct xdp_hook *hook)
 {
 	pthread_mutex_lock(&hooks_lock);
 	if (--hook->references == 0) {
 		close(hook->link);
-		close(hook->map);
+		close_maps(hook);
 	}
 	pthread_mutex_unlock(&hooks_lock);
 }

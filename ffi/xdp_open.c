@@ -423,6 +423,8 @@ static int open_queues(struct xdp *xdp, const struct uspf_spec *spec, double inf
 		result = bind_queue(xdp, queue, spec->number[1], info);
 		if (result == 0 && xdp->hook != NULL)
 			result = xdp_hook_add(xdp->hook, queue->id, queue->fd);
+		if (result == 0 && xdp->hook != NULL)
+			queue->rejected_before = xdp_hook_rejected(xdp->hook, queue->id);
 		zerocopy = zerocopy && queue->zerocopy;
 	}
 	if (result < 0)

@@ -77,7 +77,7 @@ export class XdpPort extends NativePort implements Port {
       directions,
       numbers: [name.queue ?? -1, XDP_MODES.indexOf(mode), options.promiscuous ? 1 : 0],
       texts: [name.interface],
-      program: xdpProgram(options.wanted),
+      program: xdpProgram(options.wanted, options.driverFilter),
     };
     const info = openNative(text, spec, (code) => explain(code, name, mode));
     return new XdpPort(text, name, directions, mode, info);
@@ -172,8 +172,9 @@ function explainHook(code: string, device: string, mode: XdpMode): string | unde
     case "EPROTOTYPE":
       return `another capture on "${device}" has another mode than ${mode}: give both the same, or end it`;
     case "EPROTO":
-      return "the kernel refuses the program that chooses packets, which is a defect of uspf: " +
-        "report it with the kernel's version";
+      // Without CAP_PERFMON the verifier has no places in packets that are calculated.
+      return "the kernel refuses the program that chooses packets: run as root, or with CAP_PERFMON, too; " +
+        "where that is so already it is a defect of uspf: report it with the kernel's version";
   }
 }
 
@@ -181,8 +182,8 @@ function explainHook(code: string, device: string, mode: XdpMode): string | unde
 function explainSystem(code: string): string | undefined {
   switch (code) {
     case "EPERM":
-      return "no permission: run as root, or with CAP_NET_ADMIN, CAP_BPF and CAP_NET_RAW " +
-        '("setcap cap_net_admin,cap_bpf,cap_net_raw+ep" on the deno program)';
+      return "no permission: run as root, or with CAP_NET_ADMIN, CAP_BPF and CAP_NET_RAW, and to choose " +
+        'packets CAP_PERFMON ("setcap cap_net_admin,cap_bpf,cap_net_raw,cap_perfmon+ep" on the deno program)';
     case "EAFNOSUPPORT":
     case "ENOSYS":
     case "ENOPROTOOPT":

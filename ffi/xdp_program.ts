@@ -3,13 +3,18 @@
  * all else on to the kernel's network stack. Assembled here, so that no compiler is needed at run time.
  *
  * ```text
- *  packet ─▶ IPv4 behind up to two tags? ─▶ UDP, no fragment? ─▶ address? port? size? ─▶ map[queue]
- *               │ no                           │ no                  │ no                   │ nobody has it
- *               └──────────────────────────────┴────────────────────┴──────────────────────▶ pass
+ *  packet ─▶ expression? ─▶ IPv4 behind up to two tags? ─▶ UDP, no fragment? ─▶ address? port? size?
+ *               │ no           │ no                           │ no                  │ no       │
+ *               └──────────────┴───────────────▶ count ◀──────┴─────────────────────┘      map[queue]
+ *                                                  ▼                                         │ nobody has it
+ *                                                 pass ◀─────────────────────────────────────┘
  * ```
+ * Counted is by receive queue, so that ports, which have queues of their own, need not share a number.
+ *
  * It takes all that the filter can accept, and no well-formed packet else; what claims to be wanted, but is
  * malformed further on (its length, say), is taken, too: the filter counts it, and the stack would only
- * discard it. Of a packet in several pieces it reads the first one.
+ * discard it. Of a packet in several pieces (Linux 5.18) it reads the first one; the expression is compiled
+ * so that it lets through what it would have to read further on (to_ebpf.ts).
  *
  * An instruction is 8 bytes: code, registers, offset, immediate (Linux, instruction-set.rst). The kernel
  * checks every read against the packet's end before it runs the program: so must the program.
@@ -21,6 +26,9 @@ const CODE = {
   loadByte: 0x71,
   loadHalf: 0x69,
   loadWord: 0x61,
+  loadDouble: 0x79,
+  storeWord: 0x63,
+  storeDouble: 0x7b,
   loadMap: 0x18,
   move: 0xbf,
   moveValue: 0xb7,
@@ -40,26 +48,36 @@ const CODE = {
 
 /** Marks the immediate of `loadMap` as a map's descriptor; the native library puts it in. */
 const PSEUDO_MAP_FD = 1;
-const REDIRECT_MAP = 51; // bpf_redirect_map
+/** Which map: of sockets, of counts; xdp_hook.c reads it. */
+const SOCKETS = 0, COUNTS = 1;
+const LOOK_UP = 1, REDIRECT_MAP = 51; // bpf_map_lookup_elem, bpf_redirect_map
 const XDP_PASS = 2;
 /** Where struct xdp_md has the packet's begin and end, and the receive queue. */
 const CONTEXT = { data: 0, dataEnd: 4, queue: 16 };
 const ETHERNET_BYTES = 14, TAG_BYTES = 4, IPV4_BYTES = 20, UDP_BYTES = 8, MAX_TAGS = 2;
 
 // What each register holds.
-const VALUE = 0, MAP = 1, DATA = 2, END = 3, AT = 4, FIELD = 5, CONTEXT_KEPT = 6;
+const VALUE = 0, MAP = 1, DATA = 2, END = 3, AT = 4, FIELD = 5, CONTEXT_KEPT = 6, STACK_END = 10;
 
-/** The program, 8 bytes an instruction; without `wanted` it takes every packet. */
-export function xdpProgram(wanted?: Wanted): Uint8Array {
+/**
+ * The program, 8 bytes an instruction: it takes what is wanted and what the expression accepts, a piece of
+ * program that is entered with the context in r6, keeps that, and leaves 0 in r0 where it rejects. Without
+ * both it takes every packet.
+ */
+export function xdpProgram(wanted?: Wanted, expression?: Uint8Array): Uint8Array {
   const program = new Assembler();
   program.put(CODE.move, CONTEXT_KEPT, 1); // r6 = context
+  if (expression !== undefined) {
+    program.append(expression);
+    program.jump(CODE.jumpEqual, VALUE, 0, "pass", 0); // if r0 == 0 goto pass
+  }
   if (wanted !== undefined) {
     findIpv4(program);
     checkIpv4(program, wanted);
     checkUdp(program, wanted);
   }
   redirect(program);
-  if (wanted !== undefined) pass(program); // else nothing goes there, which the kernel would not have
+  if (program.uses("pass")) pass(program); // else nothing goes there, which the kernel would not have
   return program.bytes();
 }
 
@@ -119,15 +137,28 @@ function checkUdp(program: Assembler, { destinationPort = 0, payloadBytes }: Wan
 
 function redirect(program: Assembler): void {
   program.put(CODE.loadWord, 2, CONTEXT_KEPT, CONTEXT.queue); // r2 = context->rx_queue_index
-  program.put(CODE.loadMap, MAP, PSEUDO_MAP_FD); // r1 = map
+  program.put(CODE.loadMap, MAP, PSEUDO_MAP_FD, 0, SOCKETS); // r1 = sockets
   program.put(0, 0, 0); // (its upper half)
   program.put(CODE.moveValue, 3, 0, 0, XDP_PASS); // r3 = XDP_PASS, where nobody has the queue
   program.put(CODE.call, 0, 0, 0, REDIRECT_MAP); // r0 = bpf_redirect_map(r1, r2, r3)
   program.put(CODE.exit, 0, 0); // return r0
 }
 
+/** Counts the packet, each CPU for itself, and passes it. */
 function pass(program: Assembler): void {
   program.label("pass");
+  program.put(CODE.loadWord, VALUE, CONTEXT_KEPT, CONTEXT.queue); // r0 = context->rx_queue_index
+  program.put(CODE.storeWord, STACK_END, VALUE, -4); // *(u32 *)(r10 - 4) = r0
+  program.put(CODE.loadMap, MAP, PSEUDO_MAP_FD, 0, COUNTS); // r1 = counts
+  program.put(0, 0, 0); // (its upper half)
+  program.put(CODE.move, 2, STACK_END); // r2 = r10
+  program.put(CODE.addValue, 2, 0, 0, -4); // r2 += -4
+  program.put(CODE.call, 0, 0, 0, LOOK_UP); // r0 = bpf_map_lookup_elem(r1, r2)
+  program.jump(CODE.jumpEqual, VALUE, 0, "uncounted", 0); // if r0 == 0 goto uncounted
+  program.put(CODE.loadDouble, 1, VALUE, 0); // r1 = *(u64 *)(r0 + 0)
+  program.put(CODE.addValue, 1, 0, 0, 1); // r1 += 1
+  program.put(CODE.storeDouble, VALUE, 1, 0); // *(u64 *)(r0 + 0) = r1
+  program.label("uncounted");
   program.put(CODE.moveValue, VALUE, 0, 0, XDP_PASS); // r0 = XDP_PASS
   program.put(CODE.exit, 0, 0); // return r0
 }
@@ -173,6 +204,21 @@ class Assembler {
 
   label(name: string): void {
     this.#labels.set(name, this.#instructions.length);
+  }
+
+  /** Adds instructions whose jumps are among themselves, or to just behind them. */
+  append(piece: Uint8Array): void {
+    const view = new DataView(piece.buffer, piece.byteOffset, piece.byteLength);
+    for (let at = 0; at < piece.length; at += 8) {
+      const code = view.getUint8(at), registers = view.getUint8(at + 1);
+      const offset = view.getInt16(at + 2, true), value = view.getInt32(at + 4, true);
+      this.put(code, registers & 15, registers >> 4, offset, value);
+    }
+  }
+
+  /** Whether any jump goes to `label`. */
+  uses(label: string): boolean {
+    return this.#instructions.some((instruction) => instruction.label === label);
   }
 
   bytes(): Uint8Array {

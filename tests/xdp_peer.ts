@@ -15,7 +15,15 @@ const QUIET_MS = 100;
 
 /** What a test may ask; `port` is a name of the test's choice. */
 export type Request =
-  | { do: "open"; port: string; name: string; directions: number; options?: PortOptions }
+  | {
+    do: "open";
+    port: string;
+    name: string;
+    directions: number;
+    options?: Omit<PortOptions, "driverFilter">;
+    /** JSON has no bytes. */
+    driverFilter?: number[];
+  }
   | { do: "close"; port: string }
   /** Sends packets, of which each is a list of its pieces. */
   | { do: "send"; port: string; packets: number[][][] }
@@ -34,6 +42,7 @@ export interface Reply {
   packets?: number[][][];
   lost?: number | null;
   starved?: number | null;
+  rejected?: number | null;
 }
 
 const ports = new Map<string, Port>();
@@ -41,7 +50,9 @@ const ports = new Map<string, Port>();
 function answer(request: Request): Reply {
   switch (request.do) {
     case "open": {
-      const port = openPort(request.name, request.directions, request.options);
+      const { name, directions, options, driverFilter } = request;
+      const piece = driverFilter === undefined ? undefined : new Uint8Array(driverFilter);
+      const port = openPort(name, directions, { ...options, driverFilter: piece });
       ports.set(request.port, port);
       return { mode: port.mode, rings: port.rx.length };
     }
@@ -82,7 +93,8 @@ function take(port: Port, ms: number, wait: boolean): Reply {
     else if (quietSince > 0 && performance.now() - quietSince > QUIET_MS) break;
     else if (wait) port.wait(1, 10_000);
   }
-  return { packets, lost: port.lost(), starved: port.starved() };
+  const lost = port.lost(), starved = port.starved(), rejected = port.rejectedEarly();
+  return { packets, lost, starved, rejected };
 }
 
 /** A peer as the test sees it. */
@@ -123,8 +135,10 @@ export class XdpPeer implements AsyncDisposable {
   }
 
   /** Opens a port under its own name. */
-  open(name: string, directions: number, options?: PortOptions): Promise<Reply> {
-    return this.must({ do: "open", port: name, name, directions, options });
+  open(name: string, directions: number, options: PortOptions = {}): Promise<Reply> {
+    const { driverFilter, ...others } = options, piece = driverFilter && [...driverFilter];
+    const request = { do: "open", port: name, name, directions, options: others } as const;
+    return this.must({ ...request, driverFilter: piece });
   }
 
   /** Sends packets, each in one piece. */

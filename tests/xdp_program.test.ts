@@ -2,12 +2,16 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Wanted } from "../ffi/port.ts";
 import { xdpProgram } from "../ffi/xdp_program.ts";
+import { interpret } from "../filter/expression/interpret.ts";
+import { planOf } from "../filter/expression/plan.ts";
+import { toEbpf } from "../filter/expression/to_ebpf.ts";
 import { PacketFilter } from "../filter/packet_filter.ts";
 import { VERDICT } from "../filter/verdict.ts";
 import { Random } from "../sender/random.ts";
 import { runProgram } from "./ebpf.ts";
 import { withSeeds } from "./engine_seed.ts";
 import { randomPacket, tickPacket } from "./packets.ts";
+import { randomTree } from "./random_tree.ts";
 import { changed, OURS, TABLE } from "./xdp_packets.ts";
 
 const ALL_WANTED: Wanted[] = [
@@ -49,6 +53,26 @@ Deno.test("xdpProgram redirects everything where nothing is said of what is want
   for (const [, packet] of TABLE) assertEquals(runProgram(xdpProgram(), packet, 1), "redirect");
   assertEquals(runProgram(xdpProgram(), new Uint8Array(0)), "redirect");
 });
+
+Deno.test("xdpProgram asks the expression and what is wanted, and counts what it passes", () =>
+  withSeeds(import.meta.url, (random) => {
+    const packets = new Random(random(), 1), counts = { redirect: 0, pass: 0 };
+    for (let i = 0; i < 300; i++) {
+      const tree = randomTree(random, { nodeDepth: 2 }), piece = toEbpf(planOf(tree)).bytes;
+      for (let j = 0; j < 10; j++) {
+        const packet = randomPacket(packets), accepted = interpret(tree, packet, 0, packet.length);
+        const wanted = runProgram(xdpProgram(OURS), packet, 5);
+        const decision = runProgram(xdpProgram(OURS, piece), packet, 5);
+        assertEquals(
+          runProgram(xdpProgram(undefined, piece), packet),
+          accepted ? "redirect" : "pass",
+        );
+        assertEquals(decision, accepted ? wanted : "pass");
+        counts[decision]++;
+      }
+    }
+    assert(counts.redirect > 50 && counts.pass > 50, JSON.stringify(counts));
+  }));
 
 Deno.test("xdpProgram takes any UDP where no field is wanted", () => {
   const program = xdpProgram({});
