@@ -34,9 +34,9 @@ function known(expressions: string[]): string[] {
 }
 
 /** Of what may be otherwise for a known reason there must be little, else much is left untested. */
-function assertSame({ differences, taken, reordered, chance, beyondLimits }: Comparison): void {
+function assertSame({ differences, taken, chance, beyondLimits }: Comparison): void {
   assert(differences.length === 0, shown(differences));
-  const excused = reordered + chance + beyondLimits;
+  const excused = chance + beyondLimits;
   assert(excused <= taken * MOST_EXCUSED, `${excused} of ${taken} expressions are excused`);
 }
 

@@ -80,14 +80,12 @@ export function blockOf(
   const same: Partial<Record<Relation, Block["relation"]>> = { "==": "==", ">": ">", ">=": ">=" };
   const opposite = { "!=": "==", "<": ">=", "<=": ">" } as const;
   const straight = same[relation], how = written === undefined ? {} : { written };
-  return straight !== undefined
-    ? { relation: straight, left, right, yes, no, ...how }
-    : {
-      relation: opposite[relation as keyof typeof opposite],
-      left,
-      right,
-      yes: no,
-      no: yes,
-      ...how,
-    };
+  return straight !== undefined ? { relation: straight, left, right, yes, no, ...how } : {
+    relation: opposite[relation as keyof typeof opposite],
+    left,
+    right,
+    yes: no,
+    no: yes,
+    ...how,
+  };
 }

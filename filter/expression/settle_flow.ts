@@ -33,7 +33,8 @@ export function waysOf({ entry, blocks }: Plan): Ways & { order: number[] } {
     places[at] = order.push(at) - 1;
     stack.push(blocks[at].no, blocks[at].yes);
   }
-  const to = new Int32Array(2 * order.length), turned = (way: number) => way < 0 ? way : places[way];
+  const to = new Int32Array(2 * order.length),
+    turned = (way: number) => way < 0 ? way : places[way];
   order.forEach((at, place) => {
     to[2 * place] = turned(blocks[at].yes);
     to[2 * place + 1] = turned(blocks[at].no);
