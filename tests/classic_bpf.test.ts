@@ -4,7 +4,6 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { bpfInstructions } from "../filter/expression/bpf_instruction.ts";
 import { bpfText } from "../filter/expression/bpf_text.ts";
 import { CannotPush } from "../filter/expression/cannot_push.ts";
-import { interpret } from "../filter/expression/interpret.ts";
 import { planOf } from "../filter/expression/plan.ts";
 import { type ClassicBpf, toClassicBpf } from "../filter/expression/to_classic_bpf.ts";
 import {
@@ -24,6 +23,7 @@ import { runBpf } from "./bpf_interpreter.ts";
 import { withSeeds } from "./engine_seed.ts";
 import { KernelFilter } from "./kernel_filter.ts";
 import { randomPacketOf, randomTree } from "./random_tree.ts";
+import { holds } from "./tree_judge.ts";
 
 const TREES = 2500, PACKETS = 30;
 
@@ -55,7 +55,7 @@ function assertSame(
   text: string,
   wire?: number,
 ): void {
-  const wanted = interpret(tree, packet, 0, packet.length, wire);
+  const wanted = holds(tree, packet, 0, packet.length, wire);
   if (got === wanted) return;
   throw new Error(
     `${got}, not ${wanted}, of ${packet.toHex()} (${wire} bytes on the wire)\n` +
@@ -150,7 +150,7 @@ Deno.test("toClassicBpf rejects places beyond 2^31, and sums that wrap, in the k
         const { bytes, text } = compile(tree);
         assert(filter.attach(bytes), text);
         assertEquals(filter.accepts(packet), false, text);
-        assertEquals(interpret(tree, packet, 0, packet.length), false);
+        assertEquals(holds(tree, packet, 0, packet.length), false);
       }
     }
   }

@@ -2,9 +2,9 @@
  * Purpose: all that decides by an expression whether a packet is wanted, in one table: what is added here is
  * compared with tcpdump on all packets and expressions of the filter's tests.
  */
-import { expand } from "../filter/expression/expand.ts";
+import { Expression } from "../filter/expression/expression.ts";
 import { interpret } from "../filter/expression/interpret.ts";
-import { parseExpression } from "../filter/expression/parser.ts";
+import { meaningOf } from "../filter/expression/meaning.ts";
 import type { FilterPacket } from "./filter_packets.ts";
 
 /** Something that takes expressions. */
@@ -15,11 +15,15 @@ export interface Judge {
 }
 
 export const JUDGES: Judge[] = [{
-  name: "interpreter of the tree",
+  name: "interpreter of the plan",
   make(expression) {
-    const syntax = parseExpression(expression);
-    if (syntax === undefined) return () => true; // no expression, no condition
-    const tree = expand(syntax, expression);
-    return ({ bytes, wireLength }) => interpret(tree, bytes, 0, bytes.length, wireLength);
+    const { plan } = meaningOf(expression);
+    return ({ bytes, wireLength }) => interpret(plan, bytes, 0, bytes.length, wireLength);
+  },
+}, {
+  name: "optimised plan as JavaScript",
+  make(expression) {
+    const { matches } = new Expression(expression);
+    return ({ bytes, wireLength }) => matches(bytes, 0, bytes.length, wireLength);
   },
 }];

@@ -11,6 +11,7 @@ import { damagedExpression } from "./random_expression.ts";
 import { noNames, noTcpdump } from "./tcpdump_oracle.ts";
 
 const RANDOM = 1200, DAMAGED = 500; // some 15 seconds
+const MOST_EXCUSED = 0.12;
 const NAMED = /\b(?:http|https|ssh|domain|bootps|loopback)\b|\\/; // what needs netbase's lists
 
 const seed = Number(Deno.env.get("USPF_SEED") ?? Date.now() % 0x7fffffff);
@@ -32,8 +33,11 @@ function known(expressions: string[]): string[] {
   return kept;
 }
 
-function assertSame({ differences }: Comparison): void {
+/** Of what may be otherwise for a known reason there must be little, else much is left untested. */
+function assertSame({ differences, taken, chance, beyondLimits }: Comparison): void {
   assert(differences.length === 0, shown(differences));
+  const excused = chance + beyondLimits;
+  assert(excused <= taken * MOST_EXCUSED, `${excused} of ${taken} expressions are excused`);
 }
 
 testWithTcpdump(
@@ -57,8 +61,8 @@ testWithTcpdump("parseExpression and expand refuse what tcpdump refuses", async 
 testWithTcpdump(
   "parseExpression and expand mean by random expressions what tcpdump means",
   async () => {
-    const { differences } = await compare(randomExpressions(seed, count), packets);
-    assert(differences.length === 0, `${shown(differences)}\nrerun with ${again}`);
+    const result = await compare(randomExpressions(seed, count), packets);
+    assert(result.differences.length === 0, `${shown(result.differences)}\nrerun with ${again}`);
   },
 );
 
@@ -79,7 +83,7 @@ testNetwork(
     assert(recorded.length > 100, `only ${recorded.length} packets were recorded`);
     const result = await compare(known([...EVERYDAY, ...PRECEDENCE]), recorded);
     assertSame(result);
-    assert(result.telling >= 100, `only ${result.telling} expressions tell packets apart`);
+    assert(result.telling >= 50, `only ${result.telling} expressions tell packets apart`);
   },
 );
 

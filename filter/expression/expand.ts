@@ -22,18 +22,20 @@ import type { Primitive, Syntax } from "./syntax.ts";
 import { and, type Node, not, or, test } from "./tree.ts";
 
 /**
- * The tree of an expression; `text` is quoted in errors.
+ * The tree of an expression; `text` is quoted in errors. `asWritten`: as libpcap writes it down, before its
+ * optimiser works on it, with all that it reads and repeats; possible where the expression `settles`.
  *
  * @throws {ExpressionError} where qualifiers do not fit, a value is out of range, or a name is not known
  */
-export function expand(syntax: Syntax, text: string): Node {
+export function expand(syntax: Syntax, text: string, asWritten = false): Node {
   const primitives = [...primitivesOf(syntax)];
   const context: Context = {
     text,
     at: primitives[0].at,
     headers: ethernetHeaders(),
-    folds: !primitives.some(({ kind }) => kind === "geneve"),
-    exact: primitives.some(isLeftover),
+    folds: !asWritten && !primitives.some(isGeneve),
+    exact: asWritten || primitives.some(isLeftover),
+    asWritten,
     settled: new Set(),
     leaves: new Map(),
     leftovers: new Map(),
@@ -42,7 +44,15 @@ export function expand(syntax: Syntax, text: string): Node {
   const tree = context.folds ? withoutConstants(whole) : whole;
   const verdict = context.folds ? verdictOf(tree, context.settled) : undefined;
   if (verdict !== undefined) return { kind: "constant", value: verdict };
-  return context.exact ? withLeftovers(context, tree) : tree;
+  return context.leftovers.size > 0 ? withLeftovers(context, tree) : tree;
+}
+
+/**
+ * Whether libpcap's optimiser works on the expression: it is off where "geneve" is in it. What
+ * `byte N & M` looks at depends on the way through the tests: such expressions are as they are written, too.
+ */
+export function settles(syntax: Syntax): boolean {
+  return !primitivesOf(syntax).some((one) => isGeneve(one) || isLeftover(one));
 }
 
 function* primitivesOf(syntax: Syntax): Generator<Primitive> {
@@ -129,6 +139,10 @@ function byte(context: Context, { offset, operator, value }: Byte): Node {
       return marker;
     }
   }
+}
+
+function isGeneve({ kind }: Primitive): boolean {
+  return kind === "geneve";
 }
 
 function isLeftover(syntax: Primitive): boolean {
