@@ -4,6 +4,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { bpfInstructions } from "../filter/expression/bpf_instruction.ts";
 import { bpfText } from "../filter/expression/bpf_text.ts";
 import { CannotPush } from "../filter/expression/cannot_push.ts";
+import { interpret } from "../filter/expression/interpret.ts";
 import { planOf } from "../filter/expression/plan.ts";
 import { type ClassicBpf, toClassicBpf } from "../filter/expression/to_classic_bpf.ts";
 import {
@@ -166,7 +167,11 @@ Deno.test("toClassicBpf tests a place on each way that leads to its read", () =>
     packet[8] = first;
     const { bytes, text } = compile(tree);
     assert(filter.attach(bytes), text);
-    assertEquals([filter.accepts(packet), interpret(tree, packet, 0, 60)], [false, false], text);
+    assertEquals(
+      [filter.accepts(packet), interpret(planOf(tree), packet, 0, 60)],
+      [false, false],
+      text,
+    );
   }
 });
 
@@ -179,7 +184,7 @@ Deno.test("toClassicBpf has a base wrap as any sum does, but no place", () => {
     const { bytes, text } = compile(tree);
     assert(filter.attach(bytes), text);
     assertEquals(
-      [filter.accepts(packet), interpret(tree, packet, 0, 60)],
+      [filter.accepts(packet), interpret(planOf(tree), packet, 0, 60)],
       [accepted, accepted],
       text,
     );

@@ -75,13 +75,13 @@ function threaded({ entry, blocks }: Plan): Plan {
     // A test is not needed where the next one of the same value would lead to the same place.
     const asks = (way: number, facts: Facts, target: number) =>
       way >= 0 && next[way].left === block.left && follow(way, facts, next, all, 2) === target;
-    const leaveOut = (way: number, facts: Facts) => {
+    const leaveOut = (way: number) => {
       instead[i] = way;
-      known[way] = common(known[way], facts); // who would not have come there comes, too
+      known[way] = common(known[way], facts); // who comes there now has not been through this test
     };
     if (block.yes === block.no && isRead(block, facts, all)) instead[i] = block.yes;
-    else if (asks(block.no, holds, block.yes)) leaveOut(block.no, holds);
-    else if (asks(block.yes, fails, block.no)) leaveOut(block.yes, fails);
+    else if (asks(block.no, holds, block.yes)) leaveOut(block.no);
+    else if (asks(block.yes, fails, block.no)) leaveOut(block.yes);
   });
   const to = (way: number): number => way < 0 || instead[way] === way ? way : to(instead[way]);
   return {
