@@ -55,6 +55,7 @@ export {
   type Relation,
   type Test,
   type Value,
+  type Written,
 } from "./filter/expression/tree.ts";
 export { printTree } from "./filter/expression/print_tree.ts";
 export {

@@ -281,9 +281,8 @@ static int bind_to(int fd, int index, uint16_t protocol)
 /*
  * A socket can join a group only once it is bound, and until then has all
  * packets, which others of the group have, too: a filter that takes nothing
- * stands there meanwhile. So it does where what is turned away is counted, for
- * what that filter turns away is counted, and what came before it was seen.
- * Returns the group, -1 for none.
+ * stands there meanwhile. So it does where the counting of what is turned away
+ * has to begin with an empty account: see packet_count.c.
  */
 static int bind_to_receive(struct uspf_port *port, const struct uspf_spec *spec, const struct device *device,
 			   int *group)

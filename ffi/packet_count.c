@@ -13,8 +13,11 @@
  * That it is never too much, and so never goes back: the kernel shows a packet
  * to the socket first that was made and bound last, so each packet is counted
  * in `seen` before it is in `all`; and `all` is read first. It is exact when no
- * packet is under way. A fanout group has one such socket, its founder's, which
- * reads the counters of all members, in this process, that have joined.
+ * packet is under way. When the account begins, the port's socket is bound, with
+ * a filter that takes nothing: the few packets that come until its own filter is
+ * in place count as turned away, for so they were. A fanout group has one such
+ * socket, its founder's, which reads the counters of all members, in this
+ * process, that have joined.
  */
 #define _GNU_SOURCE
 #include "packet_count.h"

@@ -3,6 +3,7 @@ import { Child, ChildError } from "../bench/harness/child.ts";
 import { coreDistanceNs } from "../bench/harness/core_distance.ts";
 import { median } from "../bench/harness/numbers.ts";
 import { stolenFrom, waitedBy, waitedOn } from "../bench/harness/taken.ts";
+import { hasHeader } from "../bench/harness/yardstick.ts";
 import { allowedCores } from "../ffi/host.ts";
 
 const build = new URL("../ffi/build", import.meta.url).pathname;
@@ -48,4 +49,8 @@ Deno.test("coreDistanceNs of a core to itself is 0, and takes no time", () => {
 
 Deno.test("stolenFrom and waitedBy: nothing of no cores, and of a thread that is not there", () => {
   assertEquals([stolenFrom([]), waitedBy("none"), waitedOn([])], [0, 0, 0]);
+});
+
+Deno.test("hasHeader: of the C library's, and of one that is nowhere", () => {
+  assertEquals([hasHeader("stdint.h"), hasHeader("uspf/nowhere.h")], [true, false]);
 });

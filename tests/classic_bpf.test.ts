@@ -24,6 +24,7 @@ import { runBpf } from "./bpf_interpreter.ts";
 import { withSeeds } from "./engine_seed.ts";
 import { KernelFilter } from "./kernel_filter.ts";
 import { randomPacketOf, randomTree } from "./random_tree.ts";
+import { holds } from "./tree_judge.ts";
 
 const TREES = 2500, PACKETS = 30;
 
@@ -55,7 +56,7 @@ function assertSame(
   text: string,
   wire?: number,
 ): void {
-  const wanted = interpret(tree, packet, 0, packet.length, wire);
+  const wanted = holds(tree, packet, 0, packet.length, wire);
   if (got === wanted) return;
   throw new Error(
     `${got}, not ${wanted}, of ${packet.toHex()} (${wire} bytes on the wire)\n` +
@@ -150,9 +151,43 @@ Deno.test("toClassicBpf rejects places beyond 2^31, and sums that wrap, in the k
         const { bytes, text } = compile(tree);
         assert(filter.attach(bytes), text);
         assertEquals(filter.accepts(packet), false, text);
-        assertEquals(interpret(tree, packet, 0, packet.length), false);
+        assertEquals(holds(tree, packet, 0, packet.length), false);
       }
     }
+  }
+});
+
+Deno.test("toClassicBpf tests a place on each way that leads to its read", () => {
+  using filter = new KernelFilter();
+  const packet = ordinary(), place = loadAt(0, 4);
+  packet.set([0xff, 0xff, 0xff, 0xf0]);
+  const read = (byte: number) => test("==", loadAt(30, 1, place), byte); // byte 14, if it wrapped
+  const tree = or(and(test("==", loadAt(8, 1), 1), read(1)), read(0x45));
+  for (const first of [0, 1]) {
+    packet[8] = first;
+    const { bytes, text } = compile(tree);
+    assert(filter.attach(bytes), text);
+    assertEquals(
+      [filter.accepts(packet), interpret(planOf(tree), packet, 0, 60)],
+      [false, false],
+      text,
+    );
+  }
+});
+
+Deno.test("toClassicBpf has a base wrap as any sum does, but no place", () => {
+  using filter = new KernelFilter();
+  const packet = ordinary(), wrapped = operation("+", loadAt(0, 4), number(16));
+  packet.set([0xff, 0xff, 0xff, 0xf0]);
+  for (const [base, accepted] of [[wrapped, true], [loadAt(0, 4), false]] as const) {
+    const tree = test("==", loadAt(accepted ? 23 : 39, 1, base), 17);
+    const { bytes, text } = compile(tree);
+    assert(filter.attach(bytes), text);
+    assertEquals(
+      [filter.accepts(packet), interpret(planOf(tree), packet, 0, 60)],
+      [accepted, accepted],
+      text,
+    );
   }
 });
 

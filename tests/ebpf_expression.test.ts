@@ -1,7 +1,6 @@
 /** Expressions as eBPF, run by an interpreter (ebpf.ts) and by the kernel, compared with `interpret`. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { CannotPush } from "../filter/expression/cannot_push.ts";
-import { interpret } from "../filter/expression/interpret.ts";
 import { planOf } from "../filter/expression/plan.ts";
 import { toEbpf } from "../filter/expression/to_ebpf.ts";
 import {
@@ -20,6 +19,7 @@ import { runPiece } from "./ebpf.ts";
 import { withSeeds } from "./engine_seed.ts";
 import { kernelVerdicts, noKernelBpf } from "./kernel_bpf.ts";
 import { type Random, randomPacketOf, randomTree, randomValue } from "./random_tree.ts";
+import { holds } from "./tree_judge.ts";
 
 /** Of the first piece of a packet, where its buffers have a page each. */
 const FIRST_PIECE = 3520;
@@ -91,7 +91,7 @@ Deno.test("toEbpf decides as interpret does", () =>
     for (let i = 0; i < 300; i++) {
       const tree = randomTree(random), piece = compiled(tree);
       for (let j = 0; j < 40; j++) {
-        const packet = randomPacketOf(random), expected = interpret(tree, packet, 0, packet.length);
+        const packet = randomPacketOf(random), expected = holds(tree, packet, 0, packet.length);
         assertEquals(runPiece(piece, packet), expected, JSON.stringify(tree));
         if (expected) accepted++;
         else rejected++;
@@ -135,7 +135,7 @@ Deno.test("toEbpf rejects no packet for what is not in its first piece", () =>
       for (let j = 0; j < 20; j++) {
         const packet = randomPacketOf(random), first = packet.subarray(0, random() % 60);
         const passed = runPiece(piece, first, { totalBytes: packet.length });
-        const wanted = interpret(tree, packet, 0, packet.length);
+        const wanted = holds(tree, packet, 0, packet.length);
         assert(passed || !wanted, JSON.stringify(tree));
         if (passed && !wanted) more++;
       }
@@ -165,7 +165,7 @@ async function compare(trees: Node[], packets: Uint8Array[], old = false): Promi
     assertEquals(outcome.refused, 0, outcome.refused === 0 ? "" : about());
     packets.forEach((packet, j) => {
       if (outcome.accepted[j] === undefined) return;
-      const expected = interpret(tree, packet, 0, packet.length);
+      const expected = holds(tree, packet, 0, packet.length);
       if (outcome.accepted[j] !== expected) throw new Error(`packet ${packet}: ${about()}`);
       if (expected) accepted++;
       else rejected++;

@@ -939,7 +939,16 @@ export const OURS_REFUSES = lines(`
 
 /** All that is compared; some of the pairs tcpdump refuses. */
 export const CORPUS: string[] = [
-  ...new Set([...EVERYDAY, ...PRIMITIVES, ...ARITHMETIC, ...PRECEDENCE, ...NESTED, ...PAIRS]),
+  ...new Set([
+    "",
+    " ",
+    ...EVERYDAY,
+    ...PRIMITIVES,
+    ...ARITHMETIC,
+    ...PRECEDENCE,
+    ...NESTED,
+    ...PAIRS,
+  ]),
 ];
 
 function qualified(protocols: string[], types: string[], value: string): string[] {

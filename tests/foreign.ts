@@ -175,15 +175,26 @@ export class Dump {
     readonly rest: Promise<string>,
   ) {}
 
-  /** Resolves once it listens; it sees what comes in. */
+  /** Resolves once it listens; it sees what comes in, or what `direction` says, as tcpdump's -Q. */
   static async start(
     testbed: Testbed,
     side: Side,
     device: string = INTERFACE[side],
+    direction: "in" | "inout" = "in",
   ): Promise<Dump> {
     const path = Deno.makeTempFileSync({ suffix: ".pcap" });
     // -Z: else it gives its rights up, and may not write there; -B: KiB, so that it loses nothing
-    const options = ["--nano", "--immediate-mode", "-U", "-Z", "root", "-B", "32768", "-Q", "in"];
+    const options = [
+      "--nano",
+      "--immediate-mode",
+      "-U",
+      "-Z",
+      "root",
+      "-B",
+      "32768",
+      "-Q",
+      direction,
+    ];
     const command = ["tcpdump", "-i", device, "-w", path, ...options];
     const process = testbed.spawn(side, command, { stdout: "null" });
     const reader = process.stderr.pipeThrough(new TextDecoderStream()).getReader();

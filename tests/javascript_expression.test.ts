@@ -9,10 +9,11 @@ import { FakePort } from "../ffi/fake_port.ts";
 import { bufferByte, type Ring, SLOT_WORDS } from "../ffi/layout.ts";
 import { compileMatches, Expression } from "../filter/expression/expression.ts";
 import { interpret } from "../filter/expression/interpret.ts";
+import { meaningOf } from "../filter/expression/meaning.ts";
 import { optimise } from "../filter/expression/optimise.ts";
 import { type Plan, planOf } from "../filter/expression/plan.ts";
 import { blankPacket, samplePackets } from "../filter/expression/sample.ts";
-import type { Node } from "../filter/expression/tree.ts";
+import { loadAt, type Node, not, test as testOf } from "../filter/expression/tree.ts";
 import { PacketFilter } from "../filter/packet_filter.ts";
 import { VERDICT } from "../filter/verdict.ts";
 import { seededRandom, withSeeds } from "./engine_seed.ts";
@@ -102,9 +103,9 @@ function assertSame(
   );
 }
 
-function interpreted(tree: Node, packets: FilterPacket[]): number[] {
+function interpreted(plan: Plan, packets: FilterPacket[]): number[] {
   return packets.map(({ bytes, wireLength }) =>
-    interpret(tree, bytes, 0, bytes.length, wireLength) ? 1 : 0
+    interpret(plan, bytes, 0, bytes.length, wireLength) ? 1 : 0
   );
 }
 
@@ -120,8 +121,8 @@ Deno.test("toJavaScript of random trees says what the interpreter says, in funct
     const full = new FullRing(random, randomPackets(random), 128), { packets } = full;
     let compiled = 0, accepted = 0;
     for (let i = 0; i < TREES; i++) {
-      const tree = randomTree(random), wanted = interpreted(tree, packets);
-      const plan = planOf(tree), better = optimise(plan), text = JSON.stringify(tree);
+      const tree = randomTree(random), plan = planOf(tree), better = optimise(plan);
+      const wanted = interpreted(plan, packets), text = JSON.stringify(tree);
       const runs = i % OPTIMISED_EVERY === 0 ? OPTIMISED_RUNS : 1;
       assert(better.blocks.length <= plan.blocks.length, text);
       assertSame(functionVerdicts(plan, packets), wanted, packets, `function ${text}`);
@@ -145,8 +146,8 @@ Deno.test("PacketFilter's loop says of expressions what the interpreter says", (
   const full = new FullRing(random, packets, 2048);
   const texts = [...EVERYDAY, ...PRIMITIVES, ...ARITHMETIC, ...PRECEDENCE, ...NESTED];
   for (const text of texts) {
-    const { tree, plan } = new Expression(text);
-    const wanted = interpreted(tree, packets);
+    const { plan } = new Expression(text);
+    const wanted = interpreted(meaningOf(text).plan, packets);
     assertSame(full.verdicts(plan), wanted, packets, `loop of ${text}`);
     assertSame(functionVerdicts(plan, packets), wanted, packets, `function of ${text}`);
   }
@@ -162,6 +163,41 @@ Deno.test("optimise asks for the EtherType once in udp dst port 5001 and host 10
   assertEquals(types(plan).map(({ right }) => right), [{ kind: "number", value: 0x0800 }]);
   assertEquals(plan.blocks.length, 6); // type, protocol, fragment, port, source, destination
 });
+
+Deno.test("optimise asks for the protocol once in a list of ports", () => {
+  const at = (plan: Plan, offset: number) =>
+    plan.blocks.filter(({ left }) => left.kind === "load" && left.offset === offset && !left.base);
+  for (const text of ["port 80", "port 53 or 80 or 443 or 5001"]) {
+    const { plan } = new Expression(text), protocols = [20, 23].map((offset) => at(plan, offset));
+    assertEquals(protocols.map(({ length }) => length), [3, 3], text); // SCTP, TCP, UDP; IPv6's, IPv4's
+  }
+});
+
+Deno.test("optimise of trees that ask the same few values again and again keeps every verdict", async () => {
+  await withSeeds(import.meta.url, (random) => {
+    const packets = Array.from({ length: 3 ** 4 }, (_, i) => {
+      const bytes = Uint8Array.of(i % 3, i / 3 % 3, i / 9 % 3, i / 27);
+      return { bytes, wireLength: 4 };
+    });
+    for (let i = 0; i < TREES; i++) {
+      const tree = repetitiveTree(random, 5), plan = planOf(tree);
+      const wanted = interpreted(plan, packets), text = JSON.stringify(tree);
+      assertSame(functionVerdicts(optimise(plan), packets), wanted, packets, text);
+    }
+  });
+});
+
+/** Tests of four bytes, which are 0 to 2; the packets have only these, and all of them. */
+function repetitiveTree(random: Random, depth: number): Node {
+  const relations = ["==", "==", "!=", ">", "<="] as const;
+  if (depth === 0 || random() % 8 === 0) {
+    const relation = relations[random() % relations.length];
+    return testOf(relation, loadAt(random() % 4, 1), random() % 3);
+  }
+  const parts = Array.from({ length: 2 + random() % 2 }, () => repetitiveTree(random, depth - 1));
+  const joined: Node = { kind: random() % 2 === 0 ? "and" : "or", parts };
+  return random() % 4 === 0 ? not(joined) : joined;
+}
 
 Deno.test("samplePackets finds packets that an expression accepts, and some that it does not", () => {
   for (const text of [...EXPRESSIONS, ...EVERYDAY]) {

@@ -85,6 +85,30 @@ export function randomExpression(dice: Dice): string {
   return dice.once(DAMAGED_ONCE_IN) ? damaged(dice, expression) : expression;
 }
 
+/** Mostly no expression: one that is damaged in a few places, or words in any order. */
+export function damagedExpression(dice: Dice): string {
+  if (dice.once(3)) {
+    const words = [
+      ...STRAY,
+      ...WORDS,
+      ...DIRECTIONS,
+      ...OPERATORS,
+      ...RELATIONS,
+      ...FLAGS,
+      ...IPV4,
+      ...IPV6,
+    ];
+    return Array.from({ length: dice.between(1, 7) }, () => dice.pick(words)).join(
+      dice.pick([" ", " ", ""]),
+    );
+  }
+  let expression = whole(dice, dice.between(0, 2));
+  for (let n = dice.between(1, 3); n > 0; n--) {
+    expression = dice.once(2) ? damaged(dice, expression) : misspelt(dice, expression);
+  }
+  return expression;
+}
+
 function whole(dice: Dice, depth: number): string {
   if (depth === 0 || dice.once(8)) return primitive(dice);
   const left = whole(dice, depth - 1);
@@ -266,4 +290,11 @@ function damaged(dice: Dice, expression: string): string {
     ...(dice.once(3) ? [] : [dice.pick(STRAY)]),
   );
   return words.join(" ");
+}
+
+/** With a character too few, too many, or another. */
+function misspelt(dice: Dice, expression: string): string {
+  const at = dice.below(expression.length + 1),
+    stray = dice.pick([..." ()[]:=<>!&|+-*/%.,_\\0189afxz"]);
+  return expression.slice(0, at) + dice.pick(["", stray]) + expression.slice(at + dice.below(2));
 }

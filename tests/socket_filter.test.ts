@@ -8,8 +8,7 @@ import { UdpPort } from "../ffi/udp_port.ts";
 import { CannotPush } from "../filter/expression/cannot_push.ts";
 import { forPacketSocket } from "../filter/expression/for_packet_socket.ts";
 import { forUdpSocket } from "../filter/expression/for_udp_socket.ts";
-import { interpret } from "../filter/expression/interpret.ts";
-import { planOf } from "../filter/expression/plan.ts";
+import { ACCEPT, planOf, REJECT } from "../filter/expression/plan.ts";
 import { toClassicBpf } from "../filter/expression/to_classic_bpf.ts";
 import { and, headerBytes, loadAt, type Node, not, or, test } from "../filter/expression/tree.ts";
 import { withSeeds } from "./engine_seed.ts";
@@ -18,6 +17,7 @@ import { tickPacket } from "./packets.ts";
 import { allSent, put, receive } from "./port_traffic.ts";
 import { type Random, randomPacketOf, randomTree } from "./random_tree.ts";
 import { ADDRESS, INTERFACE, noTestbed, type Side, Testbed } from "./testbed.ts";
+import { holds } from "./tree_judge.ts";
 
 const PORT = 5001, PATIENCE_MS = 2000;
 const LOOPBACK = 0x7f000001, GROUP = 0xef010101;
@@ -108,9 +108,9 @@ function ticks(count: number): Uint8Array[] {
   return Array.from({ length: count }, (_, i) => tickPacket({ instrument: i % 10 }));
 }
 
-const bytesFor = (tree: Node) => toClassicBpf(planOf(tree)).bytes;
-const forPacket = (tree: Node) => bytesFor(forPacketSocket(tree));
-const forUdp = (tree: Node) => bytesFor(forUdpSocket(tree, PORT));
+const udpPlan = (tree: Node) => forUdpSocket(planOf(tree), PORT);
+const forPacket = (tree: Node) => toClassicBpf(forPacketSocket(planOf(tree))).bytes;
+const forUdp = (tree: Node) => toClassicBpf(udpPlan(tree)).bytes;
 
 /* ---- packet ---- */
 
@@ -125,7 +125,7 @@ check(
         const port = bench.packet("right", RX, { kernelFilter: forPacket(tree) });
         sendAll(sender, packets);
         const wanted = packets.filter((packet) =>
-          packet[12] === 0x81 || interpret(tree, packet, 0, packet.length)
+          packet[12] === 0x81 || holds(tree, packet, 0, packet.length)
         );
         assertEquals(hex(collect([port], packets.length)), hex(wanted), JSON.stringify(tree));
         assertEquals(port.rejectedEarly(), packets.length - wanted.length);
@@ -229,7 +229,7 @@ for (const [what, address] of [["an address", LOOPBACK], ["any", 0], ["a group",
           if (kernelFilter === undefined) continue;
           const port = bench.udp(address, PORT, RX, kernelFilter);
           send();
-          const wanted = shown.filter((packet) => interpret(tree, packet, 0, packet.length));
+          const wanted = shown.filter((packet) => holds(tree, packet, 0, packet.length));
           assertEquals(hex(collect([port], packets.length)), hex(wanted), JSON.stringify(tree));
           assertEquals(port.rejectedEarly(), packets.length - wanted.length);
           port.close();
@@ -270,7 +270,7 @@ check(
     sendAll(sender, [tickPacket({ address: LOOPBACK })]);
     const [packet, ...more] = collect([port], long + 1);
     assertEquals([packet.length, more.length, port.rejectedEarly()], [2048, 0, 1]);
-    assert(interpret(tree, packet, 0, packet.length));
+    assert(holds(tree, packet, 0, packet.length));
   },
 );
 
@@ -312,7 +312,7 @@ check("UdpPort refuses a program that is none, or too large", (bench) => {
   assertEquals(large.code, "E2BIG");
 });
 
-/* ---- trees for udp ports ---- */
+/* ---- plans for udp ports ---- */
 
 Deno.test("forUdpSocket decides what is the same in every header that a udp port makes up", () => {
   const decided: [Node, boolean][] = [
@@ -328,11 +328,17 @@ Deno.test("forUdpSocket decides what is the same in every header that a udp port
     [test("==", loadAt(40, 2), 0), true],
   ];
   for (const [tree, value] of decided) {
-    assertEquals(forUdpSocket(tree, PORT), { kind: "constant", value }, JSON.stringify(tree));
-    assertEquals(forUdpSocket(not(tree), PORT), { kind: "constant", value: !value });
+    assertEquals(udpPlan(tree).entry, value ? ACCEPT : REJECT, JSON.stringify(tree));
+    assertEquals(udpPlan(not(tree)).entry, value ? REJECT : ACCEPT);
   }
   const payload = test("==", loadAt(42, 1), 1);
-  assertEquals(forUdpSocket(and(decided[0][0], payload), PORT), test("==", loadAt(8, 1), 1));
+  assertEquals(udpPlan(and(decided[0][0], payload)), planOf(test("==", loadAt(8, 1), 1)));
+});
+
+Deno.test("forUdpSocket asks the kernel nothing behind a test that no packet of the port passes", () => {
+  const unknown = test("==", loadAt(0, 1), 1), isTcp = test("==", loadAt(23, 1), 6);
+  assertEquals(udpPlan(and(isTcp, unknown)).entry, REJECT);
+  assertEquals(udpPlan(or(not(isTcp), unknown)).entry, ACCEPT);
 });
 
 Deno.test("forUdpSocket says what the kernel cannot tell", () => {
@@ -344,7 +350,7 @@ Deno.test("forUdpSocket says what the kernel cannot tell", () => {
     [test("==", loadAt(34, 1, loadAt(42, 1)), 1), "a place that is not the same for every packet"],
   ];
   for (const [tree, reason] of reasons) {
-    const error = assertThrows(() => forUdpSocket(and(tree, tree), PORT), CannotPush);
+    const error = assertThrows(() => udpPlan(and(tree, tree)), CannotPush);
     assert(error.reason.includes(reason), error.reason);
   }
 });

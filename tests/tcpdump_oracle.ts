@@ -12,13 +12,20 @@ import type { FilterPacket } from "./filter_packets.ts";
 const AT_ONCE = 2;
 const MAGIC = 0xa1b2c3d4, SNAP_LENGTH = 262144, ETHERNET = 1; // pcap-savefile(5)
 const FILE_HEADER = 24, PACKET_HEADER = 16;
-/** Of an expression that tcpdump could compile, but that nothing can match, it says so and ends. */
+/** What tcpdump's optimiser says where it finds that nothing can match; one may as well reject all packets. */
 const NEVER = "expression rejects all packets";
 /** Where a name is one of a host, a name server would be asked, and there is none in tests. */
 const NO_WAITING = { RES_OPTIONS: "timeout:1 attempts:1", LC_ALL: "C" };
 
-/** What tcpdump says: for each packet 1 or 0; or why it takes no such expression. */
-export type Verdicts = Uint8Array | { error: string };
+/** What tcpdump says. */
+export interface Verdicts {
+  /** For each packet 1 or 0. */
+  of: Uint8Array;
+  /** Why it takes no such expression. */
+  error?: string;
+  /** It is an expression, but one that it refuses since nothing can match. */
+  never?: boolean;
+}
 
 /** Why nothing can be compared here; nothing: it can. */
 export const noTcpdump: string | undefined = whyNot();
@@ -56,28 +63,40 @@ export class Tcpdump {
     this.#count = packets.length;
   }
 
-  /** What it says of each packet. */
-  async verdicts(expression: string): Promise<Verdicts> {
-    const args = ["-n", "-Z", "root", "-r", this.#path, "-w", "-", "--", expression];
+  /** What it says of each packet; `asWritten`: without its optimiser. */
+  async verdicts(expression: string, asWritten = false): Promise<Verdicts> {
+    const args = [
+      ...(asWritten ? ["-O"] : []),
+      "-n",
+      "-Z",
+      "root",
+      "-r",
+      this.#path,
+      "-w",
+      "-",
+      "--",
+      expression,
+    ];
     const command = new Deno.Command("tcpdump", { args, env: NO_WAITING, stdin: "null" });
     const { code, stdout, stderr } = await command.output();
-    if (code === 0) return numbersIn(stdout, this.#count);
+    if (code === 0) return { of: numbersIn(stdout, this.#count) };
     const lines = new TextDecoder().decode(stderr).trim().split("\n");
     const error = lines.filter((line) => line.startsWith("tcpdump: ")).join("\n");
-    if (error.includes(NEVER)) return new Uint8Array(this.#count);
+    const of = new Uint8Array(this.#count);
+    if (error.includes(NEVER)) return { of, never: true };
     if (error === "") throw new Error(`tcpdump ended with ${code} at ${expression}: ${lines}`);
-    return { error };
+    return { of, error };
   }
 
   /** Calls `fn` with each expression's verdicts, two at a time, in the order in which they come. */
   async each(
     expressions: Iterable<string>,
-    fn: (expression: string, verdicts: Verdicts) => void,
+    fn: (expression: string, verdicts: Verdicts) => void | Promise<void>,
   ): Promise<void> {
     const waiting = expressions[Symbol.iterator]();
     const work = async () => {
       for (let next = waiting.next(); !next.done; next = waiting.next()) {
-        fn(next.value, await this.verdicts(next.value));
+        await fn(next.value, await this.verdicts(next.value));
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, work));

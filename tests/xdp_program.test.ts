@@ -2,7 +2,6 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Wanted } from "../ffi/port.ts";
 import { xdpProgram } from "../ffi/xdp_program.ts";
-import { interpret } from "../filter/expression/interpret.ts";
 import { planOf } from "../filter/expression/plan.ts";
 import { toEbpf } from "../filter/expression/to_ebpf.ts";
 import { PacketFilter } from "../filter/packet_filter.ts";
@@ -12,6 +11,7 @@ import { runProgram } from "./ebpf.ts";
 import { withSeeds } from "./engine_seed.ts";
 import { randomPacket, tickPacket } from "./packets.ts";
 import { randomTree } from "./random_tree.ts";
+import { holds } from "./tree_judge.ts";
 import { changed, OURS, TABLE } from "./xdp_packets.ts";
 
 const ALL_WANTED: Wanted[] = [
@@ -60,7 +60,7 @@ Deno.test("xdpProgram asks the expression and what is wanted, and counts what it
     for (let i = 0; i < 300; i++) {
       const tree = randomTree(random, { nodeDepth: 2 }), piece = toEbpf(planOf(tree)).bytes;
       for (let j = 0; j < 10; j++) {
-        const packet = randomPacket(packets), accepted = interpret(tree, packet, 0, packet.length);
+        const packet = randomPacket(packets), accepted = holds(tree, packet, 0, packet.length);
         const wanted = runProgram(xdpProgram(OURS), packet, 5);
         const decision = runProgram(xdpProgram(OURS, piece), packet, 5);
         assertEquals(

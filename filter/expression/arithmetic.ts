@@ -10,7 +10,8 @@ import { tickField } from "./market_data.ts";
 import { ipNumber, isOf } from "./network_layer.ts";
 import type { Arithmetic, Primitive, Protocol } from "./syntax.ts";
 import { isFirstFragment } from "./transport_layer.ts";
-import { and, compares, headerBytes, type Node, not, number, operation, test } from "./tree.ts";
+import { and, compares, folded, headerBytes, type Node, not, number } from "./tree.ts";
+import { operation, test } from "./tree.ts";
 import type { Value } from "./tree.ts";
 
 /** A number, and what must hold before it is computed. */
@@ -33,6 +34,10 @@ export function compare(context: Context, { relation, left, right }: Relation): 
   const tests = [...a.tests, ...b.tests];
   const literal = left.kind === "number" && right.kind === "number";
   const compared = test(relation, a.value, b.value);
+  if (context.asWritten) {
+    compared.written = "calculated";
+    return and(...tests, compared);
+  }
   if (literal && context.folds) {
     const holds = compares(relation, left.value, right.value);
     return and(...tests, { kind: "constant", value: holds });
@@ -64,11 +69,10 @@ function compute(context: Context, syntax: Arithmetic, level: number): Computed 
       const left = compute(context, syntax.left, level + 1);
       const right = compute(context, syntax.right, level + 1);
       checkOperation(context, syntax.operator, beginning(syntax.right), "begins with");
-      if (context.folds && right.value.kind === "number") {
-        const { value } = right.value, both = left.value.kind === "number";
-        if (!(both && "<<>>".includes(syntax.operator))) {
-          checkOperation(context, syntax.operator, value, "is");
-        }
+      if (context.folds || context.asWritten) {
+        const [a, b] = [left.value, right.value].map(folded);
+        const hides = a.kind === "number" && "<<>>".includes(syntax.operator);
+        if (b.kind === "number" && !hides) checkOperation(context, syntax.operator, b.value, "is");
       }
       return {
         value: operate(context, syntax.operator, left.value, right.value),
@@ -172,6 +176,9 @@ function readIndexed(
   bytes: 1 | 2 | 4,
 ): Value {
   const at = (offset + behind) >>> 0;
+  if (context.asWritten) {
+    return readAt({ base: base === undefined ? index : plus(index, base), offset: at }, 0, bytes);
+  }
   if (index.kind === "number") {
     const fits = at + index.value <= ALL_BITS;
     if (context.folds || fits && base === undefined) {
@@ -183,6 +190,10 @@ function readIndexed(
     0,
     bytes,
   );
+}
+
+function plus(left: Value, right: Value): Value {
+  return { kind: "operation", operator: "+", left, right };
 }
 
 /**

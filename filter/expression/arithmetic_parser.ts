@@ -14,8 +14,9 @@
  * That "%" and "^" bind what is before them more tightly than anything, and what is behind them less, is
  * how libpcap reads them: its grammar gives them no precedence.
  */
+import type { Token } from "./lexer.ts";
 import { PROTOCOLS } from "./names.ts";
-import type { Arithmetic } from "./syntax.ts";
+import type { Arithmetic, SyntaxRelation } from "./syntax.ts";
 import { tickFieldAt } from "./tick_words.ts";
 import { isOneOf, type TokenReader } from "./token_reader.ts";
 
@@ -30,7 +31,7 @@ const TERM = 'expected a number, "len", or bytes of a header, as in "tcp[13]"';
 
 type Operator = Extract<Arithmetic, { kind: "operation" }>["operator"];
 
-/** Whether a keyword, an operator or a number begins arithmetic here, if anything can. */
+/** Whether arithmetic begins here, other than with "(" or a field of a tick. */
 export function beginsArithmetic(reader: TokenReader): boolean {
   const { kind, text } = reader.peek();
   if (kind === "number" || reader.is("-", "len", "length")) return true;
@@ -45,6 +46,11 @@ export function goesOnFrom(reader: TokenReader, further = 0): boolean {
 /** Whether the next token compares. */
 export function isRelation(reader: TokenReader): boolean {
   return reader.is(...RELATIONS);
+}
+
+/** A token that compares as the relation that it is. */
+export function relationOf({ text }: Token): SyntaxRelation {
+  return text === "=" ? "==" : text as SyntaxRelation;
 }
 
 /** Reads arithmetic. */

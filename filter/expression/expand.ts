@@ -12,7 +12,7 @@
 import { address } from "./address.ts";
 import { compare } from "./arithmetic.ts";
 import { verdictOf, withoutConstants } from "./constants.ts";
-import { type Context, ethernetHeaders, readAt, refuse } from "./context.ts";
+import { type Context, ethernetHeaders, readAt } from "./context.ts";
 import { geneve, mpls, pppoed, pppoes, vlan } from "./encapsulation.ts";
 import { withLeftovers } from "./leftovers.ts";
 import { llc } from "./link_layer.ts";
@@ -22,19 +22,20 @@ import type { Primitive, Syntax } from "./syntax.ts";
 import { and, type Node, not, or, test } from "./tree.ts";
 
 /**
- * The tree of an expression; `text` is quoted in errors.
+ * The tree of an expression; `text` is quoted in errors. `asWritten`: as libpcap writes it down, before its
+ * optimiser works on it, with all that it reads and repeats; possible where the expression `settles`.
  *
- * @throws {ExpressionError} where qualifiers do not fit, a value is out of range, a name is not known, or no
- * packet at all can match
+ * @throws {ExpressionError} where qualifiers do not fit, a value is out of range, or a name is not known
  */
-export function expand(syntax: Syntax, text: string): Node {
+export function expand(syntax: Syntax, text: string, asWritten = false): Node {
   const primitives = [...primitivesOf(syntax)];
   const context: Context = {
     text,
     at: primitives[0].at,
     headers: ethernetHeaders(),
-    folds: !primitives.some(({ kind }) => kind === "geneve"),
-    exact: primitives.some(isLeftover),
+    folds: !asWritten && !primitives.some(isGeneve),
+    exact: asWritten || primitives.some(isLeftover),
+    asWritten,
     settled: new Set(),
     leaves: new Map(),
     leftovers: new Map(),
@@ -42,12 +43,16 @@ export function expand(syntax: Syntax, text: string): Node {
   const whole = walk(context, syntax);
   const tree = context.folds ? withoutConstants(whole) : whole;
   const verdict = context.folds ? verdictOf(tree, context.settled) : undefined;
-  if (verdict === false) {
-    context.at = { from: primitives[0].at.from, to: primitives[primitives.length - 1].at.to };
-    refuse(context, "no packet can match", "expected one that some do");
-  }
-  if (verdict === true) return { kind: "constant", value: true };
-  return context.exact ? withLeftovers(context, tree) : tree;
+  if (verdict !== undefined) return { kind: "constant", value: verdict };
+  return context.leftovers.size > 0 ? withLeftovers(context, tree) : tree;
+}
+
+/**
+ * Whether libpcap's optimiser works on the expression: it is off where "geneve" is in it. What
+ * `byte N & M` looks at depends on the way through the tests: such expressions are as they are written, too.
+ */
+export function settles(syntax: Syntax): boolean {
+  return !primitivesOf(syntax).some((one) => isGeneve(one) || isLeftover(one));
 }
 
 function* primitivesOf(syntax: Syntax): Generator<Primitive> {
@@ -134,6 +139,10 @@ function byte(context: Context, { offset, operator, value }: Byte): Node {
       return marker;
     }
   }
+}
+
+function isGeneve({ kind }: Primitive): boolean {
+  return kind === "geneve";
 }
 
 function isLeftover(syntax: Primitive): boolean {

@@ -7,11 +7,10 @@
  *                                       └▶ interpreter (the oracle)     └▶ eBPF: xdp: ports
  * ```
  */
-import { expand } from "./expand.ts";
 import { interpret } from "./interpret.ts";
 import { optimise } from "./optimise.ts";
-import { parseExpression } from "./parser.ts";
-import { type Plan, planOf } from "./plan.ts";
+import { meaningOf } from "./meaning.ts";
+import type { Plan } from "./plan.ts";
 import { toJavaScript } from "./to_javascript.ts";
 import type { Node } from "./tree.ts";
 
@@ -43,12 +42,12 @@ export class Expression {
    * @throws {ExpressionError} for what is no expression.
    */
   constructor(text: string) {
-    const syntax = parseExpression(text);
+    const { tree, plan } = meaningOf(text);
     this.text = text;
-    this.tree = syntax === undefined ? { kind: "constant", value: true } : expand(syntax, text);
-    this.plan = optimise(planOf(this.tree));
+    this.tree = tree;
+    this.plan = optimise(plan);
     this.matches = compileMatches(this.plan) ??
-      ((bytes, at, length, wireLength) => interpret(this.tree, bytes, at, length, wireLength));
+      ((bytes, at, length, wireLength) => interpret(this.plan, bytes, at, length, wireLength));
   }
 }
 

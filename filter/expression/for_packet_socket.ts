@@ -1,5 +1,5 @@
 /**
- * Purpose: the tree that an AF_PACKET socket's filter runs: it may let through too much, never too little,
+ * Purpose: the plan that an AF_PACKET socket's filter runs: it may let through too much, never too little,
  * for all that comes is judged again.
  *
  * ```text
@@ -8,7 +8,9 @@
  * ```
  * So a packet with a tag is let through, and one of which the port will show less than there is.
  */
-import { loadAt, type Node, or, test } from "./tree.ts";
+import { ACCEPT, type Plan } from "./plan.ts";
+import { acceptLonger, behindOne } from "./socket_plan.ts";
+import { loadAt, number } from "./tree.ts";
 import { usesLength } from "./uses_length.ts";
 
 /** Where the kernel notes a tag: SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT (linux/filter.h). */
@@ -17,7 +19,9 @@ const TAG_PRESENT = -0x1000 + 48;
 const SHOWN_BYTES = 65000;
 
 /** What the filter of a packet: port's socket has to ask, for `toClassicBpf`. */
-export function forPacketSocket(tree: Node): Node {
-  const cut = usesLength(tree) ? [test(">", { kind: "length" }, SHOWN_BYTES)] : [];
-  return or(test("!=", loadAt(TAG_PRESENT, 1), 0), ...cut, tree);
+export function forPacketSocket(plan: Plan): Plan {
+  const whole = usesLength(plan) ? acceptLonger(plan, SHOWN_BYTES) : plan;
+  const { entry, blocks } = behindOne(whole);
+  const untagged = { left: loadAt(TAG_PRESENT, 1), right: number(0), yes: entry, no: ACCEPT };
+  return { entry: 0, blocks: [{ relation: "==", ...untagged }, ...blocks] };
 }

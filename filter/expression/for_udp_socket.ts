@@ -1,5 +1,5 @@
 /**
- * Purpose: the tree that a UDP socket's filter runs, in place of one of whole packets. A udp: port makes up
+ * Purpose: the plan that a UDP socket's filter runs, in place of one of whole packets. A udp: port makes up
  * the headers before the payload (ffi/udp_port.ts); the kernel shows its filter the UDP header at byte 0,
  * and the IPv4 header in an area of its own.
  *
@@ -12,19 +12,11 @@
  */
 import { Terms } from "./bpf_terms.ts";
 import { CannotPush } from "./cannot_push.ts";
-import {
-  calculate,
-  compares,
-  type Load,
-  loadAt,
-  type Node,
-  not,
-  number,
-  type Operator,
-  or,
-  test,
-  type Value,
-} from "./tree.ts";
+import { ordered } from "./order.ts";
+import type { Plan } from "./plan.ts";
+import { acceptLonger } from "./socket_plan.ts";
+import { calculate, compares, type Load, loadAt, number, type Operator } from "./tree.ts";
+import type { Value } from "./tree.ts";
 import { usesLength } from "./uses_length.ts";
 
 const NETWORK = -0x100000; // SKF_NET_OFF (linux/filter.h): the IPv4 header
@@ -44,17 +36,16 @@ interface Field {
 /**
  * What the filter of a udp: port's socket has to ask, for `toClassicBpf`; `port` is the port's number.
  *
- * @throws {CannotPush} where the tree reads what the kernel cannot tell, for instance a checksum.
+ * @throws {CannotPush} where the plan reads what the kernel cannot tell, for instance a checksum.
  */
-export function forUdpSocket(tree: Node, port: number): Node {
-  const pushed = new UdpTree(port).node(tree);
+export function forUdpSocket(plan: Plan, port: number): Plan {
+  const pushed = new UdpPlan(port).plan(plan);
   // A datagram that does not fit into a buffer is shorter for us than for the kernel.
-  const cut = usesLength(tree) && pushed.kind !== "constant";
-  return cut ? or(test(">", LENGTH, SHOWN_BYTES), pushed) : pushed;
+  return usesLength(plan) && pushed.entry >= 0 ? acceptLonger(pushed, SHOWN_BYTES) : pushed;
 }
 
-class UdpTree {
-  readonly #terms = new Terms(); // of the new tree
+class UdpPlan {
+  readonly #terms = new Terms(); // of the new plan
   readonly #done = new Map<Value, Value>();
   readonly #fields: Field[];
 
@@ -77,41 +68,28 @@ class UdpTree {
     ];
   }
 
-  /** A node, with what is the same for every packet decided. */
-  node(node: Node): Node {
-    switch (node.kind) {
-      case "constant":
-        return node;
-      case "not": {
-        const part = this.node(node.part);
-        return part.kind === "constant" ? { kind: "constant", value: !part.value } : not(part);
+  /** The plan, with what is the same for every packet decided. */
+  plan({ entry, blocks }: Plan): Plan {
+    const comes = blocks.map((_, i) => i === entry), stands = [...blocks.keys()];
+    const pushed = blocks.map((block, i) => {
+      if (!comes[i]) return block; // it may ask for what the kernel cannot tell
+      const left = this.#value(block.left), right = this.#value(block.right);
+      const way = left.kind !== "number" || right.kind !== "number"
+        ? undefined
+        : compares(block.relation, left.value, right.value)
+        ? block.yes
+        : block.no;
+      if (way !== undefined) stands[i] = way;
+      for (const next of way === undefined ? [block.yes, block.no] : [way]) {
+        if (next >= 0) comes[next] = true;
       }
-      case "and":
-      case "or":
-        return this.#join(node.kind, node.parts);
-      case "test": {
-        const left = this.#value(node.left), right = this.#value(node.right);
-        if (left.kind !== "number" || right.kind !== "number") {
-          return test(node.relation, left, right);
-        }
-        return { kind: "constant", value: compares(node.relation, left.value, right.value) };
-      }
-    }
-  }
-
-  /** Without the parts that decide nothing, and those behind one that decides. */
-  #join(kind: "and" | "or", parts: Node[]): Node {
-    const decides = kind === "or", kept: Node[] = [];
-    for (const part of parts) {
-      const pushed = this.node(part);
-      if (pushed.kind !== "constant") kept.push(pushed);
-      else if (pushed.value === decides) {
-        kept.push(pushed); // those before it may still reject, for a read beyond the end
-        break;
-      }
-    }
-    if (kept.length === 0) return { kind: "constant", value: !decides };
-    return kept.length === 1 ? kept[0] : { kind, parts: kept };
+      return { ...block, left, right };
+    });
+    const to = (way: number): number => way < 0 || stands[way] === way ? way : to(stands[way]);
+    return ordered({
+      entry: to(entry),
+      blocks: pushed.map((block) => ({ ...block, yes: to(block.yes), no: to(block.no) })),
+    });
   }
 
   #value(value: Value): Value {

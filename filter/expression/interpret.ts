@@ -1,7 +1,8 @@
 /**
- * Purpose: judges a packet by walking the tree: slow and plain, the oracle of all that is compiled.
+ * Purpose: judges a packet by walking the plan, block by block: slow and plain, the oracle of all that is compiled.
  */
-import { calculate, compares, type Load, type Node, type Value } from "./tree.ts";
+import { ACCEPT, type Plan } from "./plan.ts";
+import { calculate, compares, type Load, type Value } from "./tree.ts";
 
 /** The packet that is judged, at `bytes[at .. at + length)`. */
 interface Packet {
@@ -15,37 +16,31 @@ interface Packet {
 const OUT = Symbol("the packet is rejected");
 
 /**
- * Whether the tree holds for the packet at `bytes[at .. at + length)`, of which nothing beyond is read;
+ * Whether the plan accepts the packet at `bytes[at .. at + length)`, of which nothing beyond is read;
  * `wireLength` is what it had before it was cut.
  */
 export function interpret(
-  tree: Node,
+  plan: Plan,
   bytes: Uint8Array,
   at: number,
   length: number,
   wireLength: number = length,
 ): boolean {
   try {
-    return holds(tree, { bytes, at, length, wireLength });
+    return accepts(plan, { bytes, at, length, wireLength });
   } catch (error) {
     if (error === OUT) return false;
     throw error;
   }
 }
 
-function holds(node: Node, packet: Packet): boolean {
-  switch (node.kind) {
-    case "constant":
-      return node.value;
-    case "not":
-      return !holds(node.part, packet);
-    case "and":
-      return node.parts.every((part) => holds(part, packet));
-    case "or":
-      return node.parts.some((part) => holds(part, packet));
-    case "test":
-      return compares(node.relation, valueOf(node.left, packet), valueOf(node.right, packet));
+function accepts({ entry, blocks }: Plan, packet: Packet): boolean {
+  let at = entry;
+  while (at >= 0) {
+    const { relation, left, right, yes, no } = blocks[at];
+    at = compares(relation, valueOf(left, packet), valueOf(right, packet)) ? yes : no;
   }
+  return at === ACCEPT;
 }
 
 function valueOf(value: Value, packet: Packet): number {

@@ -35,7 +35,8 @@ export interface Known {
 /** A comparison of a word's bits with a number. */
 export interface WordTest {
   load: Load;
-  /** The word's variable. */
+  /** Which word, behind the load's base, and its variable. */
+  at: number;
   word: string;
   mask: number;
   value: number;
@@ -75,23 +76,36 @@ export class ValueWriter {
 
   /** `value == number` as a comparison within one word, if it is one; see `take`. */
   wordTest(value: Value, wanted: number): WordTest | undefined {
-    const { load, mask } = masked(value);
-    if (load === undefined || this.reads.word === undefined || !isAligned(load)) return undefined;
-    const shift = (load.offset & 3) * 8, bits = load.bytes * 8;
-    if (shift + bits > 32 || (wanted & ~mask) !== 0 || wanted >= 2 ** bits) return undefined;
-    const place = (n: number) => (load.order === "little" ? n : swap(n, load.bytes)) << shift;
+    const bits = this.#bitTest(value, wanted);
+    if (bits === undefined) return undefined;
+    const { load, mask } = bits, shift = (load.offset & 3) * 8;
+    const above = shift === 0 ? 0 : mask >>> 32 - shift; // bits in the next word
+    if (above !== 0 && mask << shift !== 0) return undefined;
+    const at = (load.offset >>> 2) + (above === 0 ? 0 : 1);
+    const place = (n: number) => above === 0 ? n << shift : n >>> 32 - shift;
     return {
       load,
-      word: this.#wordName(load, load.offset >>> 2),
-      mask: place(mask & (bits === 32 ? -1 : 2 ** bits - 1)),
-      value: place(wanted),
+      at,
+      word: this.#wordName(load, at),
+      mask: place(mask),
+      value: place(bits.value),
     };
   }
 
   /** Reads the word of a test. */
-  take({ load }: WordTest): void {
+  take({ load, at }: WordTest): void {
     this.#reach(load);
-    this.#word(load, load.offset >>> 2);
+    this.#word(load, at);
+  }
+
+  /** Both sides of `value == number`, of which each has its bytes in the packet's order if that is quicker. */
+  sides(value: Value, wanted: number): [string, string] {
+    const bits = this.#bitTest(value, wanted);
+    if (bits === undefined) return [this.text(value), `${wanted | 0}`];
+    const { load, mask } = bits, every = -1 >>> 32 - load.bytes * 8 | 0;
+    this.#reach(load);
+    const raw = this.#raw(load);
+    return [mask === every ? raw : `(${raw} & ${hex(mask)})`, hex(bits.value)];
   }
 
   /** Whether a read is known to be within the packet. */
@@ -107,23 +121,41 @@ export class ValueWriter {
     return name;
   }
 
+  /** `value == number` where the value is bits of a read by whole words: both as they lie in memory. */
+  #bitTest(value: Value, wanted: number): { load: Load; mask: number; value: number } | undefined {
+    const { load, mask } = masked(value);
+    if (load === undefined || this.reads.word === undefined || !isAligned(load)) return undefined;
+    const bits = load.bytes * 8;
+    if ((wanted & ~mask) !== 0 || wanted >= 2 ** bits) return undefined;
+    const place = (n: number) => load.order === "little" ? n : swap(n, load.bytes);
+    return { load, mask: place(mask & -1 >>> 32 - bits), value: place(wanted) };
+  }
+
   #fromWords(load: Load): string {
-    const { bytes, offset, order } = load, shift = (offset & 3) * 8, bits = bytes * 8;
+    const { bytes, order } = load;
+    if (order === "little" || bytes === 1) return this.#rawText(load);
+    const raw = this.#raw(load);
+    return bytes === 2
+      ? `(${raw} & 0xff) << 8 | ${raw} >>> 8`
+      : `${raw} << 24 | (${raw} & 0xff00) << 8 | ${raw} >>> 8 & 0xff00 | ${raw} >>> 24`;
+  }
+
+  /** The variable of a load's bytes as they lie in memory. */
+  #raw(load: Load): string {
+    const name = `r${this.interner.id(load)}`;
+    this.#set(name, () => this.#rawText(load));
+    return name;
+  }
+
+  #rawText(load: Load): string {
+    const { bytes, offset } = load, shift = (offset & 3) * 8, bits = bytes * 8;
     const low = this.#word(load, offset >>> 2);
-    let raw: string;
     if (shift + bits <= 32) {
       const down = shift === 0 ? low : `${low} >>> ${shift}`;
-      raw = shift + bits === 32 ? down : `${down} & ${hex(2 ** bits - 1)}`;
-    } else {
-      const both = `${low} >>> ${shift} | ${this.#word(load, (offset >>> 2) + 1)} << ${32 - shift}`;
-      raw = bits === 32 ? both : `(${both}) & ${hex(2 ** bits - 1)}`;
+      return shift + bits === 32 ? down : `${down} & ${hex(2 ** bits - 1)}`;
     }
-    if (order === "little" || bytes === 1) return raw;
-    const name = `r${this.interner.id(load)}`;
-    this.#set(name, () => raw);
-    return bytes === 2
-      ? `(${name} & 0xff) << 8 | ${name} >>> 8`
-      : `${name} << 24 | (${name} & 0xff00) << 8 | ${name} >>> 8 & 0xff00 | ${name} >>> 24`;
+    const both = `${low} >>> ${shift} | ${this.#word(load, (offset >>> 2) + 1)} << ${32 - shift}`;
+    return bits === 32 ? both : `(${both}) & ${hex(2 ** bits - 1)}`;
   }
 
   #fromBytes({ base, bytes, offset, order }: Load): string {

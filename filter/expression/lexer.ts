@@ -42,16 +42,12 @@ const N = "(?:0[xX][0-9A-Fa-f]+|[0-9]+)", W = "[0-9A-Fa-f]{1,4}", B = "[0-9A-Fa-
 const FOUR = `${N}\\.${N}\\.${N}\\.${N}`;
 const BEGINS_IPV6 = /[0-9A-Fa-f]{0,4}:/y;
 const IPV6 = ipv6Patterns();
-const ETHERNET = "packets are Ethernet's: give an address of IPv4, IPv6 or Ethernet";
 const SAME: Record<string, string> = { "&&": "and", "||": "or", "!": "not", "==": "=" };
 
 /** In the order that decides between equally long ones; keywords and named numbers are found among the names. */
 const PATTERNS: [RegExp, (text: string) => Found][] = [
   [/&&|\|\||>=|<=|!=|==|<<|>>|[-+*/%:[\]!<>()&|^={},]/y, operator],
-  [
-    new RegExp(`\\$${B}`, "y"),
-    (text) => error(text, `${quoted(text)} is an AppleTalk address`, ETHERNET),
-  ],
+  [new RegExp(`\\$${B}`, "y"), arcnet],
   [macPattern(), (text) => plain("ethernet", text)],
   [new RegExp(N, "y"), number],
   [new RegExp(`${N}\\.${N}(?:\\.${N}){0,2}`, "y"), (text) => plain("ipv4", text)],
@@ -130,6 +126,14 @@ function word(text: string): Found {
 function bogus(text: string): Found {
   const remedy = "six numbers of up to two digits, as in 02:00:00:00:00:01";
   return error(text, `${quoted(text)} is no Ethernet address`, remedy);
+}
+
+function arcnet(text: string): Found {
+  return error(
+    text,
+    `${quoted(text)} is an address of ARCnet`,
+    "give one of IPv4, IPv6 or Ethernet",
+  );
 }
 
 function strange(text: string): Found {

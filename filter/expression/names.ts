@@ -1,15 +1,13 @@
 /**
- * Purpose: the words of the language: keywords, named numbers, our own fields, and the words that are
- * refused, with why and what to do.
+ * Purpose: the words of the language: keywords, named numbers, and words that are refused, with why and what
+ * to do.
  */
 import type { Protocol } from "./syntax.ts";
 
-const PROTOCOL_NAMES: Protocol[] = [
-  ...["tcp", "udp", "ip", "ip6", "arp", "icmp", "icmp6", "ether", "sctp", "rarp"] as Protocol[],
-  ...["igmp", "igrp", "pim", "vrrp", "carp", "ah", "esp", "atalk", "aarp", "decnet"] as Protocol[],
-  ...["lat", "sca", "moprc", "mopdl", "iso", "esis", "isis", "clnp", "l1", "l2"] as Protocol[],
-  ...["iih", "lsp", "snp", "csnp", "psnp", "stp", "ipx", "netbeui"] as Protocol[],
-];
+const PROTOCOL_NAMES = words(
+  "tcp udp ip ip6 arp icmp icmp6 ether sctp rarp igmp igrp pim vrrp carp ah esp atalk aarp decnet lat",
+  "sca moprc mopdl iso esis isis clnp l1 l2 iih lsp snp csnp psnp stp ipx netbeui",
+) as Protocol[];
 
 /** Protocols by keyword. */
 export const PROTOCOLS: ReadonlyMap<string, Protocol> = new Map([
@@ -22,37 +20,14 @@ export const PROTOCOLS: ReadonlyMap<string, Protocol> = new Map([
 /** What may stand between a protocol and a value. */
 export const QUALIFIERS = ["src", "dst", "host", "net", "port", "portrange", "proto"];
 
-const OTHER_WORDS = [
-  ...["and", "or", "not", "mask", "less", "greater", "byte", "broadcast", "multicast", "len"],
-  ...["length", "vlan", "mpls", "pppoed", "pppoes", "geneve", "llc"],
-];
-
-const ATM = [
-  ...["lane", "metac", "bcc", "oam", "oamf4", "oamf4ec", "oamf4sc", "sc", "ilmic", "vpi", "vci"],
-  ...["connectmsg", "metaconnect"],
-];
-const MTP = [
-  ...["fisu", "lssu", "lsu", "msu", "hfisu", "hlssu", "hmsu", "sio", "opc", "dpc", "sls", "hsio"],
-  ...["hopc", "hdpc", "hsls"],
-];
-const PF = [
-  ...[
-    "on",
-    "ifname",
-    "rset",
-    "ruleset",
-    "rnr",
-    "rulenum",
-    "srnr",
-    "subrulenum",
-    "reason",
-    "action",
-  ],
-];
-const WLAN = [
-  ...["subtype", "direction", "dir", "address1", "addr1", "address2", "addr2", "address3", "addr3"],
-  ...["address4", "addr4", "ra", "ta"],
-];
+const OTHER_WORDS = words(
+  "and or not mask less greater byte broadcast multicast len length vlan mpls pppoed pppoes geneve llc",
+);
+const ATM = "lane metac bcc oam oamf4 oamf4ec oamf4sc sc ilmic vpi vci connectmsg metaconnect";
+const MTP = "fisu lssu lsu msu hfisu hlssu hmsu sio opc dpc sls hsio hopc hdpc hsls";
+const PF = "on ifname rset ruleset rnr rulenum srnr subrulenum reason action";
+const WLAN =
+  "radio subtype direction dir address1 addr1 address2 addr2 address3 addr3 address4 addr4 ra ta";
 const LIVE = 'capture on that interface, or compare addresses, as in "ether src 02:00:00:00:00:01"';
 
 /** Keywords that are refused: what is wrong with them, and what to do. */
@@ -73,13 +48,15 @@ export const REFUSED: ReadonlyMap<string, readonly [why: string, remedy: string]
   ["ifindex", ["asks for an interface, which a packet does not carry", LIVE]],
   [
     "type",
-    ["is a word of wireless links", 'for the type of an instrument write "tick.type"'],
+    [
+      "is a word of wireless links, and packets are Ethernet's",
+      'for the type of an instrument write "tick.type"',
+    ],
   ],
-  ["radio", ["is a word of wireless links", "leave it out: packets are Ethernet's"]],
-  ...refused(WLAN, "is a word of wireless links"),
-  ...refused(ATM, "is a word of ATM links"),
-  ...refused(MTP, "is a word of MTP links"),
-  ...refused(PF, "is a word of PF's logs"),
+  ...refused(WLAN, "wireless links"),
+  ...refused(ATM, "ATM links"),
+  ...refused(MTP, "MTP links"),
+  ...refused(PF, "PF's logs"),
 ]);
 
 /** All keywords, the usual ones first. */
@@ -90,35 +67,30 @@ export const KEYWORDS: ReadonlySet<string> = new Set([
   ...REFUSED.keys(),
 ]);
 
-/** Numbers by name: offsets and flags (RFC 792, 793, 3168), types of ICMPv6 as IANA lists them. */
+/** Numbers by name: offsets, ICMP's types (RFC 792), ICMPv6's as IANA lists them, TCP's flags (RFC 793, 3168). */
 export const NAMED_NUMBERS: ReadonlyMap<string, number> = new Map([
-  ...numbered("icmp", { type: 0, code: 1 }),
-  ...numbered("icmp-", {
-    ...{ echoreply: 0, unreach: 3, sourcequench: 4, redirect: 5, echo: 8, routeradvert: 9 },
-    ...{ routersolicit: 10, timxceed: 11, paramprob: 12, tstamp: 13, tstampreply: 14, ireq: 15 },
-    ...{ ireqreply: 16, maskreq: 17, maskreply: 18 },
-  }),
-  ...numbered("icmp6", { type: 0, code: 1 }),
-  ...numbered("icmp6-", {
-    ...{ destinationunreach: 1, packettoobig: 2, timeexceeded: 3, parameterproblem: 4 },
-    ...{ echo: 128, echoreply: 129, multicastlistenerquery: 130 },
-    ...{ multicastlistenerreportv1: 131, multicastlistenerdone: 132, routersolicit: 133 },
-    ...{ routeradvert: 134, neighborsolicit: 135, neighboradvert: 136, redirect: 137 },
-    ...{ routerrenum: 138, nodeinformationquery: 139, nodeinformationresponse: 140 },
-    ...{ ineighbordiscoverysolicit: 141, ineighbordiscoveryadvert: 142 },
-    ...{ multicastlistenerreportv2: 143, homeagentdiscoveryrequest: 144 },
-    ...{ homeagentdiscoveryreply: 145, mobileprefixsolicit: 146, mobileprefixadvert: 147 },
-    ...{ certpathsolicit: 148, certpathadvert: 149, multicastrouteradvert: 151 },
-    ...{ multicastroutersolicit: 152, multicastrouterterm: 153 },
-  }),
-  ["tcpflags", 13],
-  ...numbered("tcp-", { fin: 1, syn: 2, rst: 4, push: 8, ack: 16, urg: 32, ece: 64, cwr: 128 }),
+  ...numbered("", "icmptype=0 icmpcode=1 icmp6type=0 icmp6code=1 tcpflags=13"),
+  ...numbered("tcp-", "fin=1 syn=2 rst=4 push=8 ack=16 urg=32 ece=64 cwr=128"),
+  ...numbered(
+    "icmp-",
+    "echoreply=0 unreach=3 sourcequench=4 redirect=5 echo=8 routeradvert=9 routersolicit=10 " +
+      "timxceed=11 paramprob=12 tstamp=13 tstampreply=14 ireq=15 ireqreply=16 maskreq=17 maskreply=18",
+  ),
+  ...numbered(
+    "icmp6-",
+    "destinationunreach=1 packettoobig=2 timeexceeded=3 parameterproblem=4 echo=128 echoreply=129 " +
+      "multicastlistenerquery=130 multicastlistenerreportv1=131 multicastlistenerdone=132 " +
+      "routersolicit=133 routeradvert=134 neighborsolicit=135 neighboradvert=136 redirect=137 " +
+      "routerrenum=138 nodeinformationquery=139 nodeinformationresponse=140 " +
+      "ineighbordiscoverysolicit=141 ineighbordiscoveryadvert=142 multicastlistenerreportv2=143 " +
+      "homeagentdiscoveryrequest=144 homeagentdiscoveryreply=145 mobileprefixsolicit=146 " +
+      "mobileprefixadvert=147 certpathsolicit=148 certpathadvert=149 multicastrouteradvert=151 " +
+      "multicastroutersolicit=152 multicastrouterterm=153",
+  ),
 ]);
 
 /** Names of LLC's frames: formats, then supervisory and unnumbered ones (IEEE 802.2). */
-export const LLC_TYPES = [
-  ...["i", "s", "u", "rr", "rnr", "rej", "ui", "ua", "disc", "dm", "sabme", "test", "xid", "frmr"],
-];
+export const LLC_TYPES = words("i s u rr rnr rej ui ua disc dm sabme test xid frmr");
 
 /** The keyword or name that is nearest to a word that is none; nothing where none is near. */
 export function nearest(word: string, others: Iterable<string> = []): string | undefined {
@@ -126,7 +98,9 @@ export function nearest(word: string, others: Iterable<string> = []): string | u
   const small = word.toLowerCase();
   let best: string | undefined, least = small.length < 6 ? 2 : 3;
   for (const candidate of [...KEYWORDS, ...NAMED_NUMBERS.keys(), ...others]) {
-    if (REFUSED.has(candidate) || Math.min(candidate.length, small.length) < 3) continue;
+    if (
+      candidate === word || REFUSED.has(candidate) || Math.min(candidate.length, small.length) < 3
+    ) continue;
     const distance = distanceOf(small, candidate);
     if (distance < least) [best, least] = [candidate, distance];
   }
@@ -150,10 +124,18 @@ function distanceOf(a: string, b: string): number {
   return last[b.length];
 }
 
-function refused(words: string[], why: string): [string, readonly [string, string]][] {
-  return words.map((word) => [word, [why, "leave it out: packets are Ethernet's"]]);
+function refused(list: string, links: string): [string, readonly [string, string]][] {
+  const why = `is a word of ${links}, and packets are Ethernet's`;
+  return words(list).map((word) => [word, [why, "leave it out"]]);
 }
 
-function numbered(prefix: string, numbers: Record<string, number>): [string, number][] {
-  return Object.entries(numbers).map(([name, value]) => [prefix + name, value]);
+function numbered(prefix: string, numbers: string): [string, number][] {
+  return words(numbers).map((pair) => {
+    const [name, value] = pair.split("=");
+    return [prefix + name, Number(value)];
+  });
+}
+
+function words(...lists: string[]): string[] {
+  return lists.join(" ").split(" ");
 }

@@ -10,18 +10,23 @@
  * Only what has been read before is known, so that no read is lost that could reject the packet.
  */
 import { Interner } from "./intern.ts";
-import { type Block, type Plan, reachable, REJECT } from "./plan.ts";
+import { ordered, searched } from "./order.ts";
+import { type Block, type Plan, REJECT } from "./plan.ts";
 import { calculate, compares, type Value } from "./tree.ts";
 
-const MAX_PASSES = 8;
-const MAX_FACTS = 64, MAX_NOT = 64; // of more than these the latest are forgotten
+const MAX_PASSES = 8, MAX_WORK = 200_000; // blocks looked at, in all passes
+const MAX_STEPS = 500; // along one way, in one pass
+const MAX_FACTS = 24, MAX_NOT = 12, MAX_ONLY = 8; // of more than these the latest are forgotten
 
-/** What a value is known to be: within both, and none of these. */
+/** What a value is known to be: within both, none of these, and, where that is known, one of those. */
 interface Range {
   low: number;
   high: number;
   not: readonly number[];
+  only?: readonly number[];
 }
+
+const ANYTHING: Range = { low: 0, high: 0xffffffff, not: [] };
 
 /** Of values by their number. */
 type Facts = ReadonlyMap<number, Range>;
@@ -29,12 +34,13 @@ type Facts = ReadonlyMap<number, Range>;
 /** The same plan with fewer blocks, and ways that pass fewer of them; verdicts stay the same for any packet. */
 export function optimise(plan: Plan): Plan {
   let best = interned(plan);
-  for (let pass = 0; pass < MAX_PASSES; pass++) {
-    const next = shared(reachable(threaded(best)));
+  for (let pass = 0, work = 0; pass < MAX_PASSES && work < MAX_WORK; pass++) {
+    work += best.blocks.length;
+    const next = shared(ordered(threaded(best)));
     if (sameShape(next, best)) break;
     best = next;
   }
-  return best;
+  return searched(best);
 }
 
 /** With one object for each value. */
@@ -67,11 +73,15 @@ function threaded({ entry, blocks }: Plan): Plan {
     if (block.yes >= 0) known[block.yes] = common(known[block.yes], holds);
     if (block.no >= 0) known[block.no] = common(known[block.no], fails);
     // A test is not needed where the next one of the same value would lead to the same place.
-    const asks = (way: number) => way >= 0 && next[way].left === block.left;
-    if (asks(block.no) && follow(block.no, holds, next, all) === block.yes) instead[i] = block.no;
-    else if (asks(block.yes) && follow(block.yes, fails, next, all) === block.no) {
-      instead[i] = block.yes;
-    }
+    const asks = (way: number, facts: Facts, target: number) =>
+      way >= 0 && next[way].left === block.left && follow(way, facts, next, all, 2) === target;
+    const leaveOut = (way: number) => {
+      instead[i] = way;
+      known[way] = common(known[way], facts); // who comes there now has not been through this test
+    };
+    if (block.yes === block.no && isRead(block, facts, all)) instead[i] = block.yes;
+    else if (asks(block.no, holds, block.yes)) leaveOut(block.no);
+    else if (asks(block.yes, fails, block.no)) leaveOut(block.yes);
   });
   const to = (way: number): number => way < 0 || instead[way] === way ? way : to(instead[way]);
   return {
@@ -80,9 +90,15 @@ function threaded({ entry, blocks }: Plan): Plan {
   };
 }
 
-/** Where a way leads in the end. */
-function follow(to: number, facts: Facts, blocks: readonly Block[], all: Interner): number {
-  while (to >= 0) {
+/** Where a way leads in the end, or after so many blocks. */
+function follow(
+  to: number,
+  facts: Facts,
+  blocks: readonly Block[],
+  all: Interner,
+  steps = MAX_STEPS,
+): number {
+  for (; to >= 0 && steps > 0; steps--) {
     const outcome = decided(blocks[to], facts, all);
     if (outcome === undefined) return to;
     to = outcome ? blocks[to].yes : blocks[to].no;
@@ -100,12 +116,17 @@ function decided({ relation, left, right }: Block, facts: Facts, all: Interner) 
   }
   if (a.low === a.high && b.low === b.high) return compares(relation, a.low, b.low);
   if (relation === "==") {
-    const apart = a.high < b.low || b.high < a.low || b.low === b.high && a.not.includes(b.low);
+    const apart = a.high < b.low || b.high < a.low || b.low === b.high && isNot(a, b.low);
     return apart ? false : undefined;
   }
   const more = relation === ">" ? a.low > b.high : a.low >= b.high;
   const less = relation === ">" ? a.high <= b.low : a.high < b.low;
   return more ? true : less ? false : undefined;
+}
+
+/** Whether both sides of a test have been read, so that nothing is lost without it. */
+function isRead({ left, right }: Block, facts: Facts, all: Interner): boolean {
+  return rangeOf(left, facts, all) !== undefined && rangeOf(right, facts, all) !== undefined;
 }
 
 /** What is known of a value that has been read. */
@@ -122,22 +143,21 @@ function rangeOf(value: Value, facts: Facts, all: Interner): Range | undefined {
 /** What is known behind a test. */
 function learnt(facts: Facts, block: Block, outcome: boolean, all: Interner): Facts {
   const { left, right, relation } = block;
-  const more = new Map(facts);
-  const add = (id: number, range: Range) => {
-    if (more.size < MAX_FACTS || more.has(id)) more.set(id, range);
-  };
+  const add = (id: number, range: Range) =>
+    facts.size < MAX_FACTS || facts.has(id) ? new Map(facts).set(id, range) : facts;
   if (right.kind !== "number") {
     const bit = outcome ? 1 : 0;
-    add(testId(block, all), { low: bit, high: bit, not: [] });
-    return more;
+    return add(testId(block, all), { low: bit, high: bit, not: [] });
   }
-  const id = all.id(left), before = facts.get(id) ?? { low: 0, high: 0xffffffff, not: [] };
-  add(id, narrowed(before, relation, right.value, outcome));
-  return more;
+  const id = all.id(left), before = facts.get(id);
+  const after = narrowed(before ?? ANYTHING, relation, right.value, outcome);
+  return after === before ? facts : add(id, after);
 }
 
 function narrowed(before: Range, relation: Block["relation"], value: number, outcome: boolean) {
   const { low, high, not } = before;
+  const only = valuesOf(before)?.filter((one) => compares(relation, one, value) === outcome);
+  if (only !== undefined && only.length > 0) return oneOf(only);
   if (relation === "==") {
     if (outcome) return { low: value, high: value, not: [] };
     return not.length < MAX_NOT ? { low, high, not: [...not, value] } : before;
@@ -159,11 +179,16 @@ function testId(
 
 /** What holds on both ways. */
 function common(a: Facts | undefined, b: Facts): Facts {
-  if (a === undefined) return b;
+  if (a === undefined || a === b) return b;
   const both = new Map<number, Range>();
   for (const [id, x] of a) {
     const y = b.get(id);
     if (y === undefined) continue;
+    const values = new Set([...valuesOf(x) ?? [], ...valuesOf(y) ?? []]);
+    if (valuesOf(x) !== undefined && valuesOf(y) !== undefined && values.size <= MAX_ONLY) {
+      both.set(id, oneOf([...values]));
+      continue;
+    }
     both.set(id, {
       low: Math.min(x.low, y.low),
       high: Math.max(x.high, y.high),
@@ -175,8 +200,17 @@ function common(a: Facts | undefined, b: Facts): Facts {
   return both;
 }
 
-function isNot({ low, high, not }: Range, value: number): boolean {
-  return value < low || value > high || not.includes(value);
+function oneOf(values: readonly number[]): Range {
+  return { low: Math.min(...values), high: Math.max(...values), not: [], only: values };
+}
+
+/** All that it can be, where these are few. */
+function valuesOf({ low, high, only }: Range): readonly number[] | undefined {
+  return low === high ? [low] : only;
+}
+
+function isNot({ low, high, not, only }: Range, value: number): boolean {
+  return value < low || value > high || not.includes(value) || only?.includes(value) === false;
 }
 
 /** With one block where several ask the same and go on to the same. */
@@ -196,7 +230,7 @@ function shared({ entry, blocks }: Plan): Plan {
     stands[i] = useless ? REJECT : byText.get(text) ?? i;
     byText.set(text, stands[i]);
   }
-  return reachable({ entry: to(entry), blocks: merged });
+  return ordered({ entry: to(entry), blocks: merged });
 }
 
 function sameShape(a: Plan, b: Plan): boolean {

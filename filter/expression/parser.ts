@@ -25,12 +25,13 @@ import {
   goOn,
   isRelation,
   readArithmetic,
+  relationOf,
 } from "./arithmetic_parser.ts";
 import { beginsIdentifier, readIdentifier } from "./identifiers.ts";
-import { quoted } from "./lexer.ts";
+import { quoted, type TokenKind } from "./lexer.ts";
 import { readPrimitive } from "./primitives.ts";
 import type { Arithmetic, Qualifiers, Syntax } from "./syntax.ts";
-import { across, isTickTest, readTickName, readTickTest, relationOf } from "./tick_parser.ts";
+import { isIn, readTickName, readTickTest } from "./tick_parser.ts";
 import { tickFieldAt } from "./tick_words.ts";
 import { TokenReader } from "./token_reader.ts";
 
@@ -44,6 +45,12 @@ const BEHIND_NOT: Record<Place, Place> = {
 };
 const VALUE = 'expected an address, a number or a name, as in "host 10.0.0.1" or "port 443"';
 const COMPARISON = 'expected a comparison, as in "len > 64"';
+
+const MISSING: Partial<Record<TokenKind, string>> = {
+  ipv4: 'write "host" or "net" before it',
+  ipv6: 'write "host" or "net" before it',
+  ethernet: 'write "ether host" before it',
+};
 
 /** What was read: a test or a value, with the qualifiers that it leaves; or what may become one. */
 type Item =
@@ -148,7 +155,7 @@ function readGroup(reader: TokenReader, place: Place, before?: Qualifiers): Item
 /** Whether one of our fields stands here, and no name, which could follow "and" as a value. */
 function isTickWord(reader: TokenReader, place: Place): boolean {
   if (tickFieldAt(reader) === undefined) return false;
-  return place === "test" || isTickTest(reader) || goesOnFrom(reader, 1);
+  return place === "test" || isIn(reader, 1) || goesOnFrom(reader, 1);
 }
 
 /** Reads arithmetic, and its comparison if there is one. */
@@ -160,13 +167,15 @@ function compared(reader: TokenReader, left: Arithmetic): Item {
   if (!isRelation(reader)) return { kind: "arithmetic", value: left };
   const relation = relationOf(reader.take());
   const right = readTickName(reader, left) ?? readArithmetic(reader);
-  const at = across(left, right);
+  const at = { from: left.at.from, to: right.at.to };
   const syntax: Syntax = { kind: "relation", relation, left, right, at };
   return { kind: "test", syntax: reader.node(syntax, at, left, right) };
 }
 
 /** Reads a keyword's test, and the value behind qualifiers. */
 function readTest(reader: TokenReader): Item {
+  const missing = MISSING[reader.peek().kind];
+  if (missing !== undefined) reader.unexpected(missing);
   const { from } = reader.peek().at, begun = readPrimitive(reader);
   if ("test" in begun) return { kind: "test", syntax: begun.test };
   const { qualifiers } = begun;
@@ -180,6 +189,7 @@ function readValue(reader: TokenReader, place: Place, before?: Qualifiers): Item
   const { kind, value, at } = reader.peek();
   if (kind === "number") {
     reader.take();
+    if (reader.is("/")) reader.unexpected('write networks with dots, as in "10.0.0.0/8"');
     return { kind: "arithmetic", value: { kind: "number", value, at } };
   }
   if (place === "number" || !beginsIdentifier(reader)) return reader.unexpected(VALUE);
@@ -202,5 +212,5 @@ function numberValue(
 function unqualified(reader: TokenReader, at = reader.peek().at): never {
   const word = quoted(reader.text.slice(at.from, at.to));
   const state = `${word} has no qualifier, and none to take over from the test before it`;
-  return reader.fail(at, state, `write one before it, as in "host ${"…"}" or "port …"`);
+  return reader.fail(at, state, 'write one before it, as in "port 80"');
 }

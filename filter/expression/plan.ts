@@ -8,7 +8,7 @@
  * ```
  * Ways lead only to later blocks, so no packet can go round in circles.
  */
-import type { Node, Relation, Test, Value } from "./tree.ts";
+import type { Node, Relation, Test, Value, Written } from "./tree.ts";
 
 const MIRRORED = { "==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<=" } as const;
 
@@ -27,6 +27,8 @@ export interface Block {
   yes: number;
   /** Where it does not. */
   no: number;
+  /** How libpcap writes it down, where that matters. */
+  written?: Written;
 }
 
 /** What to do with a packet. */
@@ -80,19 +82,27 @@ function lay(node: Node, yes: number, no: number, blocks: Block[]): number {
   }
 }
 
-/** Of the six relations three, and three with their ways exchanged; a number stands on the right. */
-function blockOf({ relation, left, right }: Test, yes: number, no: number): Block {
-  if (left.kind === "number" && right.kind !== "number") {
-    return blockOf(
-      { kind: "test", relation: MIRRORED[relation], left: right, right: left },
-      yes,
-      no,
-    );
+/**
+ * Of the six relations three, and three with their ways exchanged; a number stands on the right, unless
+ * libpcap's way of writing it down has to be kept.
+ */
+export function blockOf(
+  { relation, left, right, written }: Omit<Test, "kind">,
+  yes: number,
+  no: number,
+): Block {
+  if (left.kind === "number" && right.kind !== "number" && written === undefined) {
+    return blockOf({ relation: MIRRORED[relation], left: right, right: left }, yes, no);
   }
   const same: Partial<Record<Relation, Block["relation"]>> = { "==": "==", ">": ">", ">=": ">=" };
   const opposite = { "!=": "==", "<": ">=", "<=": ">" } as const;
-  const straight = same[relation];
-  return straight !== undefined
-    ? { relation: straight, left, right, yes, no }
-    : { relation: opposite[relation as keyof typeof opposite], left, right, yes: no, no: yes };
+  const straight = same[relation], how = written === undefined ? {} : { written };
+  return straight !== undefined ? { relation: straight, left, right, yes, no, ...how } : {
+    relation: opposite[relation as keyof typeof opposite],
+    left,
+    right,
+    yes: no,
+    no: yes,
+    ...how,
+  };
 }

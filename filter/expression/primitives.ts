@@ -47,7 +47,9 @@ function readDirection(reader: TokenReader): Direction {
   return `src ${joint} dst`;
 }
 
-type Test = { kind: Primitive["kind"] } & Record<string, unknown>;
+/** A primitive whose place is not yet known. */
+type Test = Placeless<Primitive>;
+type Placeless<P> = P extends unknown ? Omit<P, "at"> : never;
 
 function readTest(reader: TokenReader): Test | undefined {
   const { text } = reader.peek();
@@ -59,7 +61,8 @@ function readTest(reader: TokenReader): Test | undefined {
     case "byte":
       return readByte(reader);
     case "pppoed":
-      return { kind: reader.take().text as "pppoed" };
+      reader.take();
+      return { kind: text };
     case "vlan":
     case "mpls":
     case "pppoes":
@@ -77,7 +80,7 @@ function readByte(reader: TokenReader): Test {
   const remedy = 'expected an offset, as in "byte 12 = 8"';
   const offset = reader.number(remedy);
   if (!reader.is(...OPERATORS)) reader.unexpected('expected "=", "<", ">", "&" or "|"');
-  const operator = reader.take().text;
+  const operator = reader.take().text as typeof OPERATORS[number];
   return { kind: "byte", offset, operator, value: reader.number("expected a number") };
 }
 

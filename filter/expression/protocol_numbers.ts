@@ -5,7 +5,7 @@
 import { ETHERTYPE, SAP } from "./link_layer.ts";
 import { ISO } from "./network_layer.ts";
 
-/** Numbers assigned by IANA; names in capitals as there are the same. */
+/** Numbers assigned by IANA, each behind its name. */
 const IP = table(`
   ip 0 hopopt 0 icmp 1 igmp 2 ggp 3 ipencap 4 IP-ENCAP 4 st 5 tcp 6 egp 8 igp 9 pup 12 udp 17 hmp 20
   xns-idp 22 rdp 27 iso-tp4 29 dccp 33 xtp 36 ddp 37 idpr-cmtp 38 ipv6 41 IPv6 41 ipv6-route 43
@@ -16,7 +16,7 @@ const IP = table(`
   mpls-in-ip 137 MPLS-in-IP 137 manet 138 hip 139 shim6 140 Shim6 140 wesp 141 rohc 142 ethernet 143
   Ethernet 143 mptcp 262`);
 
-/** What is written in capitals as well. */
+/** Names that are there in capitals as well. */
 const CAPITALS = new Set(
   `ip hopopt icmp igmp ggp st tcp egp igp pup udp hmp xns-idp rdp iso-tp4 dccp xtp ddp idpr-cmtp idrp rsvp
   gre skip rspf vmtp eigrp ax.25 ipip etherip encap pim ipcomp vrrp l2tp isis sctp fc hip wesp rohc mptcp`

@@ -8,9 +8,8 @@
 import { ACCEPT, type Plan } from "./plan.ts";
 import { calculate, compares, type Load, type Operator, type Value } from "./tree.ts";
 
-/** Tests asked in all, some 50 ms: a plan of thousands is not gone through in every way. */
-const MAX_TESTS = 100_000;
-const MAX_PACKETS = 64, MAX_TRIES = 4000, MAX_BYTES = 2048, BLANK_BYTES = 128;
+const MAX_PACKETS = 64, MAX_WORK = 300_000; // tests, in all trips
+const MAX_BYTES = 2048, BLANK_BYTES = 128;
 const OUT = -1; // of values: the packet ends before it, or it is divided by zero
 
 /** A packet, and where it went. */
@@ -38,18 +37,16 @@ export function blankPacket(): Uint8Array {
 /** Packets like `begin` but for what the plan asks; the first is `begin` itself. */
 export function samplePackets(plan: Plan, begin: Uint8Array): Sample[] {
   const seen = new Set<string>(), queue = [trip(plan, begin)], kept: Sample[] = [];
-  let tries = 0, tests = 0;
-  while (queue.length > 0 && kept.length < MAX_PACKETS) {
+  for (let work = 0; queue.length > 0 && work < MAX_WORK && kept.length < MAX_PACKETS;) {
     const { packet, accepted, ways } = queue.shift()!;
     const fresh = ways.filter(({ block, outcome }) => !seen.has(`${block} ${outcome}`));
     if (kept.length > 0 && fresh.length === 0) continue;
     kept.push({ packet, accepted });
     for (const { block, outcome } of fresh) seen.add(`${block} ${outcome}`);
     for (const { block, outcome } of ways) {
-      if (seen.has(`${block} ${!outcome}`) || tries === MAX_TRIES || tests > MAX_TESTS) continue;
+      if (work > MAX_WORK || seen.has(`${block} ${!outcome}`)) continue;
       const turned = turn(plan, packet, block, !outcome);
-      tries++;
-      tests += ways.length;
+      work += ways.length;
       if (turned !== undefined) queue.push(turned);
     }
   }

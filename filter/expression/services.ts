@@ -1,7 +1,6 @@
 /**
  * Purpose: names of services behind "port" and "portrange", as in /etc/services of Debian's netbase 6.4:
- * ports assigned by IANA, and some that are used without. A name may have letters in a number's place only
- * as they stand here; SCTP takes the names of both TCP and UDP.
+ * ports assigned by IANA, and some that are used without. SCTP takes the names that are of both TCP and UDP.
  */
 
 /** Each port is followed by its names. */

@@ -2,18 +2,13 @@
  * Purpose: reads questions about a tick: "tick.price > 100.5", "instrument in {1, 2, 10-19}".
  */
 import { numberOf, quoted, type Token } from "./lexer.ts";
-import type { Arithmetic, Primitive, Span, SyntaxRelation } from "./syntax.ts";
-import { isRelation } from "./arithmetic_parser.ts";
+import type { Arithmetic, Primitive } from "./syntax.ts";
+import { isRelation, relationOf } from "./arithmetic_parser.ts";
 import { TICK_NAMES, type TickField, tickFieldAt } from "./tick_words.ts";
 import { isOneOf, type TokenReader } from "./token_reader.ts";
 
 const DECIMAL = /^(?:0|[1-9][0-9]*)(?:\.[0-9]+)?$/;
 const RANGE = /^([0-9][0-9A-Fa-fxX]*)-([0-9][0-9A-Fa-fxX]*)$/;
-
-/** Whether what stands here, behind a field's word, makes it one, and no name that could stand there, too. */
-export function isTickTest(reader: TokenReader): boolean {
-  return tickFieldAt(reader) !== undefined && isIn(reader, 1);
-}
 
 /** Whether "in {" stands here. */
 export function isIn(reader: TokenReader, further: number): boolean {
@@ -80,8 +75,9 @@ function numberIn(reader: TokenReader, { at }: Token, text: string): number {
 function named(reader: TokenReader, field: string): number {
   const { text, at } = reader.peek(), names = TICK_NAMES[field] ?? {};
   if (!Object.hasOwn(names, text)) {
-    const expected = [...Object.keys(names).map((name) => `"${name}"`), "a number"].join(", ");
-    reader.fail(at, `${quoted(text)} is no ${field}`, `expected ${expected}`);
+    const known = Object.keys(names).map((name) => `"${name}"`).join(", ");
+    const remedy = known === "" ? "expected a number" : `expected ${known} or a number`;
+    reader.fail(at, `${quoted(text)} is no ${field}`, remedy);
   }
   reader.take();
   return names[text];
@@ -105,14 +101,4 @@ function readDecimal(reader: TokenReader, remedy: string): number {
   }
   reader.take();
   return Number(text);
-}
-
-/** A token that compares as the relation that it is. */
-export function relationOf({ text }: Token): SyntaxRelation {
-  return text === "=" ? "==" : text as SyntaxRelation;
-}
-
-/** The place of two together. */
-export function across(left: { at: Span }, right: { at: Span }): Span {
-  return { from: left.at.from, to: right.at.to };
 }

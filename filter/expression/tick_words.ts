@@ -22,10 +22,11 @@ export const TICK_NAMES: Readonly<Record<string, Readonly<Record<string, number>
 };
 
 /** All words for fields. */
-export const TICK_WORDS: Iterable<string> = [...FIELDS.keys()];
+export const TICK_WORDS: readonly string[] = [...FIELDS.keys()];
 
 /** The field that the next token names. */
 export function tickFieldAt(reader: TokenReader): TickField | undefined {
-  const { kind, text } = reader.peek();
-  return kind === "name" ? FIELDS.get(text) : undefined;
+  const { kind, text, at } = reader.peek();
+  // With a backslash before it, it is a name and nothing else.
+  return kind === "name" && at.to - at.from === text.length ? FIELDS.get(text) : undefined;
 }

@@ -32,7 +32,8 @@ import {
 import { ACCEPT, type Block, type Plan, REJECT } from "./plan.ts";
 
 /** Statements that stand inside each other: V8 descends into them on its stack. */
-const MAX_LABELS = 300;
+const MAX_NESTING = 1000; // it manages 2000
+const MAX_BLOCKS = 60_000;
 
 /** Statements, and the variables that they want: to be declared before, once for all packets. */
 export interface JavaScriptCode {
@@ -53,11 +54,11 @@ export function toJavaScript(
   if (plan.entry < 0) {
     return { variables: [], statements: plan.entry === ACCEPT ? accept : reject };
   }
+  if (plan.blocks.length > MAX_BLOCKS) return undefined;
   const writer = new BlockWriter(plan, reads);
-  const body = writer.write();
-  const labels = [...writer.labels].sort((a, b) => b - a);
-  if (labels.length > MAX_LABELS) return undefined;
-  const head = ["packet: {", "rejected: {", "accepted: {", ...labels.map((i) => `b${i}: {`)];
+  const body = nested(writer.write(), writer.firstJumps);
+  if (body === undefined) return undefined;
+  const head = ["packet: {", "rejected: {", "accepted: {"];
   const tail = ["}", accept, "break packet;", "}", reject, "}"];
   return {
     variables: [...writer.values.variables],
@@ -65,11 +66,35 @@ export function toJavaScript(
   };
 }
 
+/**
+ * The blocks' lines, with the labelled statements that jumps lead out of: one begins at the first jump to the
+ * block behind its end, or before that where another one would end inside it.
+ */
+function nested(blocks: string[][], firstJumps: ReadonlyMap<number, number>): string[] | undefined {
+  const begins = new Map<number, number[]>(), open: { begin: number; end: number }[] = [];
+  for (const end of [...firstJumps.keys()].sort((a, b) => a - b)) {
+    let begin = firstJumps.get(end)!;
+    // Those that are still open where this one begins end before it: it has to begin before them.
+    while (open.length > 0 && open.at(-1)!.begin >= begin) open.pop();
+    while (open.length > 0 && open.at(-1)!.end > begin) begin = open.pop()!.begin;
+    open.push({ begin, end });
+    begins.set(begin, [end, ...(begins.get(begin) ?? [])]);
+  }
+  let depth = 0, deepest = 0;
+  const lines = blocks.flatMap((block, i) => {
+    const ends = firstJumps.has(i) ? ["}"] : [], labels = begins.get(i) ?? [];
+    depth += labels.length - ends.length;
+    deepest = Math.max(deepest, depth);
+    return [...ends, ...labels.map((label) => `b${label}: {`), ...block];
+  });
+  return deepest > MAX_NESTING ? undefined : lines;
+}
+
 /** Writes blocks in their order. */
 class BlockWriter {
   readonly values: ValueWriter;
-  /** Blocks that are jumped to. */
-  readonly labels = new Set<number>();
+  /** Of each block that is jumped to, the first block from where. */
+  readonly firstJumps = new Map<number, number>();
   readonly #blocks: readonly Block[];
   readonly #known: (Known | undefined)[];
   readonly #taken = new Set<number>(); // blocks whose test another one does, too
@@ -86,9 +111,9 @@ class BlockWriter {
     }
   }
 
-  write(): string[] {
-    const written = this.#blocks.map((_, i) => this.#taken.has(i) ? [] : this.#block(i));
-    return written.flatMap((lines, i) => this.labels.has(i) ? ["}", ...lines] : lines);
+  /** The lines of each block. */
+  write(): string[][] {
+    return this.#blocks.map((_, i) => this.#taken.has(i) ? [] : this.#block(i));
   }
 
   #block(i: number): string[] {
@@ -134,7 +159,10 @@ class BlockWriter {
 
   #condition({ relation, left, right }: Block, outcome: boolean): string {
     if (relation === "==") {
-      return `${this.values.text(left)} ${outcome ? "===" : "!=="} ${this.values.text(right)}`;
+      const [a, b] = right.kind === "number"
+        ? this.values.sides(left, right.value)
+        : [this.values.text(left), this.values.text(right)];
+      return `${a} ${outcome ? "===" : "!=="} ${b}`;
     }
     const sign = outcome ? relation : { ">": "<=", ">=": "<" }[relation];
     return `${this.values.unsigned(left)} ${sign} ${this.values.unsigned(right)}`;
@@ -143,12 +171,12 @@ class BlockWriter {
   /** The jumps behind a test; of its two texts the second is the opposite. */
   #ways(i: number, [holds, not]: string[], yes: number, no: number): string[] {
     const next = this.#next(i);
-    if (yes === next) return [`if (${not}) ${this.#jump(no)}`, ...this.#go(i, yes)];
-    return [`if (${holds}) ${this.#jump(yes)}`, ...this.#go(i, no)];
+    if (yes === next) return [`if (${not}) ${this.#jump(i, no)}`, ...this.#go(i, yes)];
+    return [`if (${holds}) ${this.#jump(i, yes)}`, ...this.#go(i, no)];
   }
 
   #go(i: number, to: number): string[] {
-    if (to !== this.#next(i)) return [this.#jump(to)];
+    if (to !== this.#next(i)) return [this.#jump(i, to)];
     this.#reached(to);
     return [];
   }
@@ -159,11 +187,11 @@ class BlockWriter {
     return i < this.#blocks.length ? i : ACCEPT;
   }
 
-  #jump(to: number): string {
+  #jump(from: number, to: number): string {
     if (to === ACCEPT) return "break accepted;";
     if (to === REJECT) return "break rejected;";
     this.#reached(to);
-    this.labels.add(to);
+    if (!this.firstJumps.has(to)) this.firstJumps.set(to, from);
     return `break b${to};`;
   }
 

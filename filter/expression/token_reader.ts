@@ -89,8 +89,7 @@ export class TokenReader {
     const word = quoted(this.text.slice(at.from, at.to));
     const refused = kind === "word" ? REFUSED.get(text) : undefined;
     if (refused !== undefined) this.fail(at, `${word} ${refused[0]}`, refused[1]);
-    const near = kind === "name" ? nearest(text, TICK_WORDS) : undefined;
-    if (near !== undefined) this.fail(at, `${word} is no keyword`, `expected "${near}"`);
+    if (kind === "name") this.#unexpectedName(text, word, at);
     this.fail(at, `${word} cannot stand here`, remedy);
   }
 
@@ -114,6 +113,19 @@ export class TokenReader {
     if (depth > MAX_NESTING) this.#tooDeep(at);
     this.#depths.set(node, depth);
     return node;
+  }
+
+  /** Ends with an error if it is plain what was meant. */
+  #unexpectedName(text: string, word: string, at: Span): void {
+    const near = nearest(text, TICK_WORDS);
+    if (near !== undefined) this.fail(at, `${word} is no keyword`, `expected "${near}"`);
+    if (text.startsWith("tick.")) {
+      const fields = TICK_WORDS.filter((field) => field.startsWith("tick.")).join(", ");
+      this.fail(at, `${word} is no field of a tick`, `expected one of ${fields}`);
+    }
+    if (/^(?:len|length|[0-9]+)-/.test(text)) {
+      this.fail(at, `${word} is one word`, 'write spaces around "-" to subtract');
+    }
   }
 
   #tooDeep(at: Span): never {

@@ -53,7 +53,15 @@ export interface Test {
   left: Value;
   /** What it is compared with. */
   right: Value;
+  /** How libpcap writes it down, where that matters. */
+  written?: Written;
 }
+
+/**
+ * How libpcap writes a test down, where the test itself does not tell: both sides calculated, the right one
+ * in a register; or one for bits that are set. settle.ts asks for it.
+ */
+export type Written = "calculated" | "bits";
 
 /** What is true or false of a packet. */
 export type Node =
@@ -90,6 +98,20 @@ export function operation(operator: Operator, left: Value, right: Value): Value 
   const zero = "*&".includes(operator) && isZero(right) ||
     ["*", "&", "/", "%", "<<", ">>"].includes(operator) && isZero(left);
   return zero ? number(0) : { kind: "operation", operator, left, right };
+}
+
+/** A value with all that comes out the same for every packet calculated. */
+export function folded(value: Value): Value {
+  if (value.kind === "operation") {
+    return operation(value.operator, folded(value.left), folded(value.right));
+  }
+  if (value.kind !== "load" || value.base === undefined) return value;
+  const { base: _, ...load } = value, base = folded(value.base);
+  if (base.kind === "number") return { ...load, offset: (load.offset + base.value) >>> 0 };
+  // A number that something is added to becomes part of the offset; one that is added to something does not.
+  return base.kind === "operation" && base.operator === "+" && base.left.kind === "number"
+    ? { ...load, base: base.right, offset: (load.offset + base.left.value) >>> 0 }
+    : { ...load, base };
 }
 
 /** Bytes of the IPv4 header that begins at byte `offset`: four times its IHL. */

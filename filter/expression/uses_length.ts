@@ -1,21 +1,12 @@
 /**
  * Purpose: whether a packet's length on the wire has a part in a verdict.
  */
-import type { Node, Value } from "./tree.ts";
+import type { Plan } from "./plan.ts";
+import type { Value } from "./tree.ts";
 
-/** Whether the tree asks for the length. */
-export function usesLength(node: Node): boolean {
-  switch (node.kind) {
-    case "constant":
-      return false;
-    case "not":
-      return usesLength(node.part);
-    case "and":
-    case "or":
-      return node.parts.some(usesLength);
-    case "test":
-      return valueUsesLength(node.left) || valueUsesLength(node.right);
-  }
+/** Whether the plan asks for the length. */
+export function usesLength({ blocks }: Plan): boolean {
+  return blocks.some(({ left, right }) => valueUsesLength(left) || valueUsesLength(right));
 }
 
 function valueUsesLength(value: Value): boolean {

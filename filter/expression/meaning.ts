@@ -1,0 +1,40 @@
+/**
+ * Purpose: what an expression means: which tests are made of a packet, and in which order. This is what all
+ * that is compiled, and the interpreter, have to agree with.
+ */
+import { expand, settles } from "./expand.ts";
+import { parseExpression } from "./parser.ts";
+import { type Plan, planOf } from "./plan.ts";
+import { settle } from "./settle.ts";
+import type { Node } from "./tree.ts";
+
+/**
+ * Blocks up to which libpcap's optimiser is followed, whose work grows with their number's square. In larger
+ * plans a packet is still judged as by libpcap unless it ends within its headers.
+ */
+const MOST_BLOCKS = 3000;
+
+/** An expression's meaning. */
+export interface Meaning {
+  tree: Node;
+  plan: Plan;
+}
+
+/**
+ * The meaning of an expression.
+ *
+ * @throws {ExpressionError} for what is no expression.
+ */
+export function meaningOf(text: string): Meaning {
+  const syntax = parseExpression(text);
+  if (syntax === undefined) { // no expression, no condition
+    const tree: Node = { kind: "constant", value: true };
+    return { tree, plan: planOf(tree) };
+  }
+  if (settles(syntax)) {
+    const tree = expand(syntax, text, true), plan = planOf(tree);
+    if (plan.blocks.length <= MOST_BLOCKS) return { tree, plan: settle(plan) };
+  }
+  const tree = expand(syntax, text);
+  return { tree, plan: planOf(tree) };
+}
