@@ -39,6 +39,31 @@ export { type FakeGeometry, FakePort } from "./ffi/fake_port.ts";
 export { PacketFilter, type PacketFilterOptions } from "./filter/packet_filter.ts";
 export { type FastPath } from "./filter/fast_path.ts";
 export { MALFORMED, REJECTED, VERDICT } from "./filter/verdict.ts";
+export { Expression, type Matches } from "./filter/expression/expression.ts";
+export { ExpressionError } from "./filter/expression/expression_error.ts";
+
+// The filter language's insides, and programs for kernel and driver.
+export { CannotPush } from "./filter/expression/cannot_push.ts";
+export { type ClassicBpf, toClassicBpf } from "./filter/expression/to_classic_bpf.ts";
+export { type Ebpf } from "./filter/expression/ebpf_assembler.ts";
+export { toEbpf } from "./filter/expression/to_ebpf.ts";
+export { type Block, type Plan } from "./filter/expression/plan.ts";
+export {
+  type Load,
+  type Node,
+  type Operator,
+  type Relation,
+  type Test,
+  type Value,
+} from "./filter/expression/tree.ts";
+export { printTree } from "./filter/expression/print_tree.ts";
+export {
+  type Push,
+  type PushedFilter,
+  PUSHES,
+  pushFilter,
+  type PushRequest,
+} from "./capture/push_filter.ts";
 
 // Capture.
 export { PacketCapture, type PacketCaptureOptions } from "./capture/packet_capture.ts";

@@ -182,7 +182,8 @@ function fileOf(port: string): string | undefined {
 
 function ordersOf(options: BackgroundCaptureOptions, state: CaptureState): WorkerOrders {
   const { filter = {}, burst = 256, wait = "hybrid", ticks, portOptions } = options;
-  const wanted = { ...filter, payloadBytes: filter.payloadBytes ?? TICK_BYTES };
+  const { decode = true, destinationPort, destinationAddress, payloadBytes = TICK_BYTES } = filter;
+  const wanted = decode ? { destinationPort, destinationAddress, payloadBytes } : undefined;
   return {
     ...options,
     filter,

@@ -3,13 +3,14 @@
  */
 import { MAX_CAPACITY, MIN_CAPACITY } from "../engine/tick_ring.ts";
 import { CommandLine, type PortNeeds, typed } from "../ffi/command_line.ts";
-import { parseIPv4 } from "../ffi/ipv4_address.ts";
 import { type PortOptions, XDP_MODES } from "../ffi/port.ts";
 import { parsePortName } from "../ffi/port_name.ts";
 import { asUsage, cannotLoop, choiceOption, numberOption, UsageError } from "../ffi/usage.ts";
+import type { PacketFilter, PacketFilterOptions } from "../filter/packet_filter.ts";
+import { filterArguments } from "./filter_options.ts";
 import { type Wait, WAITS } from "./pump_loop.ts";
+import type { Push } from "./push_filter.ts";
 import { MAX_CAPTURES } from "./receive_ports.ts";
-import { TICK_BYTES } from "./tick_decoder.ts";
 
 /** The help text. */
 export const CAPTURE_HELP =
@@ -21,6 +22,11 @@ Usage: deno task capture [-i PORT] [options]
                     udp:0.0.0.0:5001, udp:239.1.1.1:5001@eth0, xdp:eth0, xdp:eth0-2, packet:eth0,
                     packet:eth0@7, pcap:FILE, pcap:-
                     (without: a built-in soft switch with a built-in sender, for 10 seconds)
+  -f EXPRESSION     packets to accept, in tcpdump's language, in quotes: "udp port 5001" (all);
+                    see pcap-filter(7), and the README for what is more: tick.price > 100.5
+  --no-decode       accept packets whatever they carry: count and write them, without an engine
+  --push HOW        where -f runs first: auto, as early as the port allows (packet:, udp: in the
+                    kernel; xdp: in the driver), or off, in user space only   (auto)
   -p PORT           UDP destination port to accept, 0: any         (0)
   -d ADDRESS        IPv4 destination address to accept             (any)
   -c CORE           core of the (first) capture thread             (the last one)
@@ -42,7 +48,7 @@ Usage: deno task capture [-i PORT] [options]
   --rotate-files N  keep the newest N only, earlier runs' too, 0: all (0)
   --json            one JSON object a second and at the end, instead of text
   --quiet           only the summary
-  --print-code      print the generated packet loop, and go on
+  --print-code      print what the filter becomes, and the packet loop, and go on
   --help, --version
 
 USPF_DEBUG=1 in the environment logs every stage once a second, to standard error.`;
@@ -51,8 +57,10 @@ USPF_DEBUG=1 in the environment logs every stage once a second, to standard erro
 export interface CaptureOptions {
   /** Empty: the built-in demonstration. */
   port: string;
-  destinationPort: number;
-  destinationAddress?: number;
+  /** Which packets are wanted: as it travels to the capture threads, and compiled. */
+  filter: PacketFilterOptions;
+  compiled: PacketFilter;
+  push: Push;
   core?: number;
   engineCore?: number;
   burst: number;
@@ -83,6 +91,7 @@ export interface WriteOptions {
 }
 
 const DEFAULTS = {
+  push: "auto",
   p: "0",
   b: "256",
   wait: "hybrid",
@@ -95,9 +104,20 @@ const DEFAULTS = {
   "rotate-files": "0",
 };
 const KNOWN = {
-  values: ["i", "d", "c", "engine-core", "r", "rings", "write", ...Object.keys(DEFAULTS)],
-  switches: ["json", "quiet", "print-code", "help", "version", "promiscuous", "write-all"],
+  values: ["i", "f", "d", "c", "engine-core", "r", "rings", "write", ...Object.keys(DEFAULTS)],
+  switches: [
+    "json",
+    "quiet",
+    "print-code",
+    "help",
+    "version",
+    "promiscuous",
+    "write-all",
+    "no-decode",
+  ],
   defaults: DEFAULTS,
+  aliases: { filter: "f" },
+  words: true, // which are refused, with a better reason
 };
 const NEEDS: PortNeeds = {
   "xdp-mode": ["xdp"],
@@ -123,18 +143,16 @@ export function parseCaptureOptions(args: string[]): CaptureOptions {
     values[flag] === undefined ? undefined : number(flag, 0, high);
   const port = values.i, name = port === undefined ? undefined : asUsage(() => parsePortName(port));
   line.checkPort(name?.kind ?? "switch", name ? `"${port}"` : "the built-in switch", NEEDS);
-  const destinationPort = number("p", 0, 65535);
-  const destinationAddress = values.d === undefined
-    ? undefined
-    : asUsage(() => parseIPv4(values.d));
+  const { options: filter, filter: compiled, push } = filterArguments(line, number);
   const loop = number("loop", 0, Number.MAX_SAFE_INTEGER);
   if (loop !== 1 && name?.kind === "pcap" && name.file === "-") {
     throw cannotLoop(loop);
   }
   return {
     port: port ?? "",
-    destinationPort,
-    destinationAddress,
+    filter,
+    compiled,
+    push,
     core: maybe("c", 1023),
     engineCore: maybe("engine-core", 1023),
     burst: number("b", 1, 65536),
@@ -145,7 +163,6 @@ export function parseCaptureOptions(args: string[]): CaptureOptions {
     ringSize: ringSizeOf(number("ring-size", MIN_CAPACITY, MAX_CAPACITY)),
     rings: ringsOf(values.rings, () => number("rings", 1, MAX_CAPTURES)),
     portOptions: {
-      wanted: { destinationPort, destinationAddress, payloadBytes: TICK_BYTES },
       xdpMode: choiceOption("--xdp-mode", values["xdp-mode"], XDP_MODES),
       promiscuous: switches.promiscuous,
       speed: number("speed", 0, 1e6, false),

@@ -33,9 +33,11 @@ export const COUNTER = {
   cpuNs: VERDICTS + 11,
   /** -1: the port cannot know. */
   starved: VERDICTS + 12,
+  /** -1: the port cannot know. */
+  rejectedEarly: VERDICTS + 13,
 } as const;
 
-const COUNTERS = VERDICTS + 13;
+const COUNTERS = VERDICTS + 14;
 const BYTES = CONTROL_BYTES + 8 * (COUNTERS + HISTOGRAM_LENGTH);
 
 /** Counts by cause. */
@@ -47,7 +49,7 @@ export interface CaptureCounts {
   received: number;
   /** Their bytes, from the Ethernet header on, without the frame check sequence. */
   bytes: number;
-  /** Packets that became a tick: delivered + dropped. */
+  /** Packets that became a tick: delivered + dropped. Where nothing is decoded: all that are wanted. */
   accepted: number;
   /** Well-formed packets that are not wanted; the sum of `rejectedBy`. */
   rejected: number;
@@ -59,6 +61,11 @@ export interface CaptureCounts {
   dropped: number;
   /** Packets that the port itself lost before us; `null` where it cannot know. */
   lost: number | null;
+  /**
+   * Packets that a filter before us, in kernel or driver, turned away; they are not among those received.
+   * `null` where the port cannot know.
+   */
+  rejectedEarly: number | null;
   /** How often the kernel found no free buffer for a packet; `null` where the port cannot know. */
   starved: number | null;
   /** Syncs of the port. */
@@ -160,7 +167,7 @@ export function sumOf(states: readonly CaptureState[]): {
   service: Histogram;
 } {
   const sum = new CaptureState(), largest = [COUNTER.burstMax, COUNTER.occupancyMax] as number[];
-  const unknowable = [COUNTER.lost, COUNTER.starved] as number[];
+  const unknowable = [COUNTER.lost, COUNTER.starved, COUNTER.rejectedEarly] as number[];
   for (const { counters } of states) {
     counters.forEach((value, i) => {
       const before = sum.counters[i];
@@ -186,8 +193,9 @@ function countsOf(c: Float64Array): CaptureCounts {
     malformed: sum(MALFORMED),
     delivered: c[COUNTER.delivered],
     dropped: c[COUNTER.dropped],
-    lost: c[COUNTER.lost] < 0 ? null : c[COUNTER.lost],
-    starved: c[COUNTER.starved] < 0 ? null : c[COUNTER.starved],
+    lost: known(c[COUNTER.lost]),
+    starved: known(c[COUNTER.starved]),
+    rejectedEarly: known(c[COUNTER.rejectedEarly]),
     syncs: c[COUNTER.syncs],
     emptySyncs: c[COUNTER.emptySyncs],
     bursts: c[COUNTER.bursts],
@@ -198,4 +206,8 @@ function countsOf(c: Float64Array): CaptureCounts {
     rejectedBy: causes(REJECTED),
     malformedBy: causes(MALFORMED),
   };
+}
+
+function known(count: number): number | null {
+  return count < 0 ? null : count;
 }

@@ -29,8 +29,6 @@ export class DebugLog {
       `${since((s) => s.syncs)} syncs, ${since((s) => s.emptySyncs)} empty, ` +
         `${since((s) => s.received)} packets, bursts of ${s.burst.mean.toFixed(1)} on average`,
     );
-    const sum = (of: (ring: TickRing) => number) =>
-      this.rings.reduce((total, ring) => total + of(ring), 0);
     const causes = { ...s.rejectedBy, ...s.malformedBy } as Record<string, number>;
     const before = { ...this.#last?.rejectedBy, ...this.#last?.malformedBy } as Record<
       string,
@@ -40,6 +38,13 @@ export class DebugLog {
       .map(([name, count]) => [name, count - (before[name] ?? 0)] as const)
       .filter(([, count]) => count > 0).map(([name, count]) => `, ${name} ${count}`);
     this.#filter.debug(`accepted ${since((s) => s.accepted)}${verdicts.join("")}`);
+    if (s.filter.decoded) this.#logTicks(s, since);
+    this.#last = s;
+  }
+
+  #logTicks(s: Statistics, since: (field: (s: Statistics) => number) => number): void {
+    const sum = (of: (ring: TickRing) => number) =>
+      this.rings.reduce((total, ring) => total + of(ring), 0);
     this.#ring.debug(
       `${sum(({ waiting }) => waiting)} of ${sum(({ capacity }) => capacity)} ticks waiting, ` +
         `backpressure dropped ${since((s) => s.dropped)}`,
@@ -48,6 +53,5 @@ export class DebugLog {
       `${since((s) => s.consumed)} ticks, ${since((s) => s.engine.orders)} orders, ` +
         `profit ${s.engine.profit.toFixed(2)}`,
     );
-    this.#last = s;
   }
 }

@@ -15,6 +15,7 @@ const IDLE_EVERY_MS = 200;
 const HYBRID_SPIN_MS = 0.2, CROWDED_SPIN_MS = 0.02;
 /** Hybrid: how long a nap is, and for how long after the last tick there are naps. */
 export const NAP_MS = 0.2, NAPPING_MS = 5;
+const LOOK_MS = 10; // for the end of a file, or of the time
 const CORES_TO_SPIN = 4; // with fewer, a spinning engine takes the core that the sender needs
 
 /** Hybrid: how long an engine spins after the last tick. */
@@ -58,6 +59,11 @@ export async function runEngine(
     await turn();
     now = performance.now();
   }
+}
+
+/** In place of an engine where there are no ticks: lets signals and timers come until `running` says no. */
+export async function waitWhile(running: () => boolean): Promise<void> {
+  while (running()) await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
 }
 
 /** Several rings have a doorbell in common; without one it naps. */

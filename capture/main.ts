@@ -3,26 +3,26 @@
  */
 import { MeanReversion } from "../engine/mean_reversion.ts";
 import { TradingEngine } from "../engine/trading_engine.ts";
-import { allowedCores, checkCore, pinToCore, tscHz } from "../ffi/host.ts";
+import { allowedCores, pinToCore, tscHz } from "../ffi/host.ts";
 import { print, runCommand } from "../ffi/usage.ts";
 import { VERSION } from "../ffi/version.ts";
-import { CaptureError } from "./background_capture.ts";
-import { CaptureGroup, type GroupMember } from "./capture_group.ts";
+import type { CaptureGroup } from "./capture_group.ts";
 import { CAPTURE_HELP, type CaptureOptions, parseCaptureOptions } from "./capture_options.ts";
 import { CaptureWriter } from "./capture_writer.ts";
 import { DebugLog } from "./debug_log.ts";
 import { type DemoSender, startDemoSender } from "./demo_sender.ts";
-import { drainEngine, runEngine } from "./engine_loop.ts";
+import { drainEngine, runEngine, waitWhile } from "./engine_loop.ts";
+import { filterCode } from "./filter_code.ts";
+import { announceFilter, describeFilter } from "./filter_report.ts";
 import { giveUpPermissions, giveUpWriting } from "../ffi/give_up_permissions.ts";
 import { checkOutput, inputOf } from "./input_file.ts";
-import { PacketLog } from "./packet_log.ts";
-import { queuesLeftOut, receivePorts } from "./receive_ports.ts";
+import type { PushedFilter } from "./push_filter.ts";
+import { queuesLeftOut } from "./receive_ports.ts";
 import { Reporter } from "./reporter.ts";
+import { startPushed } from "./start_captures.ts";
 import { StopRequest } from "./stop_request.ts";
 
 const INTERVAL_MS = 1000;
-const MOST_DEMOS = 50; // at the same time
-const CHUNKS = 64, LEAST_CHUNKS = 8; // of the packet logs, 1 MiB each, divided among the threads
 
 async function main(): Promise<number> {
   const options = parseCaptureOptions(Deno.args);
@@ -35,8 +35,8 @@ async function main(): Promise<number> {
   const stop = new StopRequest(options.seconds);
   const debug = Deno.env.get("USPF_DEBUG") === "1";
   const nsPerTick = 1e9 / tscHz();
-  const starting = () => startCaptures(options);
-  const group = options.port.startsWith("pcap:")
+  const starting = () => startPushed(options);
+  const { group, pushed } = options.port.startsWith("pcap:")
     ? await stop.whileBlocked(starting)
     : await starting();
   const writer = await startWriter(options, group);
@@ -49,8 +49,10 @@ async function main(): Promise<number> {
   await giveUpPermissions();
   const engine = new TradingEngine(group.rings, (market) => new MeanReversion(market));
   await group.go();
+  const filter = describeFilter(options.compiled, pushed);
   const reporter = new Reporter({
     ...options,
+    filter,
     group,
     engine,
     writer,
@@ -66,11 +68,13 @@ async function main(): Promise<number> {
       stop.request();
     }
   };
-  orStop(() => announce(options, group, sender, leftOut));
+  orStop(() => announce(options, group, sender, leftOut, pushed));
   group.ended.catch((error) => failure = error);
   stop.startClock();
   const timer = setInterval(() => orStop(() => reporter.live()), INTERVAL_MS);
-  await runEngine(engine, group.rings, options.wait, () => !stop.due && !group.finished);
+  const running = () => !stop.due && !group.finished;
+  if (filter.decoded) await runEngine(engine, group.rings, options.wait, running);
+  else await waitWhile(running);
   clearInterval(timer);
   // The engine goes on while the rings are drained, so that nothing is dropped for want of room.
   await drainEngine(engine, stopThreads(group, sender));
@@ -79,39 +83,6 @@ async function main(): Promise<number> {
   engine.close();
   if (failure !== undefined) throw failure;
   return writer?.stats().failed === undefined ? 0 : 1;
-}
-
-/** Starts on the port named, or without one on the first demonstration switch that nobody has. */
-async function startCaptures(options: CaptureOptions): Promise<CaptureGroup> {
-  const { engineCore, portOptions, write } = options;
-  if (engineCore !== undefined) checkCore(engineCore);
-  for (let i = 0;; i++) {
-    const port = options.port || `soft:demo_${i}:capture`;
-    const members = membersOf(options, port);
-    const common = { ...options, portOptions, filter: options, logAll: write?.all };
-    try {
-      return await CaptureGroup.start(members, options.ringSize, common);
-    } catch (error) {
-      const taken = error instanceof CaptureError && error.code === "EBUSY";
-      if (options.port !== "" || !taken || i === MOST_DEMOS) throw error;
-    }
-  }
-}
-
-/** A thread for each port, on the cores that the engine leaves, from the last one or the one named on. */
-function membersOf(options: CaptureOptions, port: string): GroupMember[] {
-  const { rings, core, engineCore, write } = options, cores = allowedCores();
-  const others = cores.filter((other) => other !== engineCore);
-  const free = others.length > 0 ? others : cores;
-  if (core !== undefined) checkCore(core);
-  const first = core === undefined ? free.length - 1 : Math.max(0, free.indexOf(core));
-  const ports = rings === undefined ? [port] : receivePorts(port, rings);
-  const chunks = Math.max(LEAST_CHUNKS, Math.floor(CHUNKS / ports.length));
-  return ports.map((name, i) => ({
-    port: name,
-    core: i === 0 && core !== undefined ? core : free[(first + i) % free.length],
-    log: write && PacketLog.create({ interfaceId: i, chunks }),
-  }));
 }
 
 async function startWriter(
@@ -148,9 +119,10 @@ function announce(
   { captures }: CaptureGroup,
   sender: DemoSender | undefined,
   leftOut: number,
+  pushed: PushedFilter,
 ): void {
-  const [{ code, mode, port }] = captures;
-  if (options.printCode) print(code);
+  const [{ code, mode, port }] = captures, { compiled } = options;
+  if (options.printCode) print(filterCode(compiled.expression, code, pushed));
   if (options.quiet || options.json) return;
   const until = options.seconds > 0
     ? ` for ${options.seconds} s`
@@ -166,6 +138,7 @@ function announce(
     : `${captures.length} capture threads on cores ${cores}`;
   print(`capturing from ${from}${until}; ${threads}`);
   if (leftOut > 0) print(`${leftOut} receive queues are left out: --rings all takes them`);
+  announceFilter(describeFilter(compiled, pushed), pushed).forEach(print);
 }
 
 /** The sender first: what it sent is then captured. */

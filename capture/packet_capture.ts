@@ -69,6 +69,7 @@ export class PacketCapture {
   #ended: number;
   #lostBefore = 0;
   #starvedBefore = 0;
+  #rejectedBefore = 0;
 
   /**
    * Makes a pump; nothing is compiled or synced yet.
@@ -136,12 +137,13 @@ export class PacketCapture {
   }
 
   /**
-   * To be called before the first pump, where that is long after the port was opened: what it has lost until
-   * now does not count, and what time it is, is asked anew.
+   * To be called before the first pump, where that is long after the port was opened: what it has lost or
+   * turned away until now does not count, and what time it is, is asked anew.
    */
   begin(): void {
     this.#lostBefore = this.port.lost() ?? 0;
     this.#starvedBefore = this.port.starved() ?? 0;
+    this.#rejectedBefore = this.port.rejectedEarly() ?? 0;
     this.housekeep();
     this.resume();
   }
@@ -151,11 +153,13 @@ export class PacketCapture {
     this.#ended = this.port.clock();
   }
 
-  /** What is not done for every burst, but some ten times a second: reads what the port itself lost, flushes the log. */
+  /** What is not done for every burst, but some ten times a second: reads what the port itself lost or turned away, flushes the log. */
   housekeep(): void {
     const lost = this.port.lost(), starved = this.port.starved(), { counters } = this.state;
+    const rejected = this.port.rejectedEarly();
     counters[COUNTER.lost] = lost === null ? -1 : lost - this.#lostBefore;
     counters[COUNTER.starved] = starved === null ? -1 : starved - this.#starvedBefore;
+    counters[COUNTER.rejectedEarly] = rejected === null ? -1 : rejected - this.#rejectedBefore;
     this.#log?.to.flush();
     this.#log?.clock.set();
   }

@@ -5,6 +5,7 @@ import type { TradingEngine } from "../engine/trading_engine.ts";
 import type { CaptureGroup } from "./capture_group.ts";
 import type { CaptureWriter } from "./capture_writer.ts";
 import type { DebugLog } from "./debug_log.ts";
+import type { FilterDescription } from "./filter_report.ts";
 import { print } from "../ffi/usage.ts";
 import { collect, liveLine, type Statistics, summary } from "./statistics.ts";
 
@@ -12,6 +13,7 @@ import { collect, liveLine, type Statistics, summary } from "./statistics.ts";
 export interface ReporterOptions {
   group: CaptureGroup;
   engine: TradingEngine;
+  filter: FilterDescription;
   writer?: CaptureWriter;
   debug?: DebugLog;
   nsPerTick: number;
@@ -44,13 +46,14 @@ export class Reporter {
   }
 
   #collect(final: boolean): Statistics {
-    const { group, engine, writer, nsPerTick } = this.options;
+    const { group, engine, filter, writer, nsPerTick } = this.options;
     const elapsedNs = (performance.now() - this.#started) * 1e6;
     const { elapsedNs: sinceNs, received: sinceReceived, bytes: sinceBytes } = this.#last;
     const interval = { elapsedNs, sinceNs, sinceReceived, sinceBytes };
     const sources = {
       captures: group.captures,
       engine: engine.stats(),
+      filter,
       write: writer?.stats() ?? null,
     };
     return collect(sources, nsPerTick, interval, final);

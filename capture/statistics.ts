@@ -5,6 +5,7 @@ import type { EngineStats } from "../engine/trading_engine.ts";
 import type { BackgroundCapture } from "./background_capture.ts";
 import { type CaptureCounts, sumOf } from "./capture_state.ts";
 import type { WriteStats } from "./capture_writer.ts";
+import { type FilterDescription, type FilterStatistics, summarizeFilter } from "./filter_report.ts";
 
 /** What `--json` prints; see the README for every field. */
 export interface Statistics extends
@@ -19,6 +20,7 @@ export interface Statistics extends
     | "dropped"
     | "lost"
     | "starved"
+    | "rejectedEarly"
     | "rejectedBy"
     | "malformedBy"
     | "syncs"
@@ -34,7 +36,10 @@ export interface Statistics extends
   serviceNs: { mean: number; p50: number; p99: number; p999: number; max: number };
   /** CPU time of the capture threads. */
   cpuNs: number;
+  /** What the engine did; zeros where nothing is decoded. */
   engine: EngineStats;
+  /** What was filtered by, and where. */
+  filter: FilterStatistics;
   /** What each capture thread contributed; without `--rings` there is one. */
   queues: QueueStatistics[];
   /** What `--write` has written; without it `null`. */
@@ -63,12 +68,13 @@ export interface Interval {
 export interface Sources {
   captures: readonly Pick<BackgroundCapture, "state" | "port" | "core">[];
   engine: EngineStats;
+  filter: FilterDescription;
   write: WriteStats | null;
 }
 
 /** Collects the statistics of captures and their engine; `nsPerTick` is the time stamp counter's. */
 export function collect(
-  { captures, engine, write }: Sources,
+  { captures, engine, filter, write }: Sources,
   nsPerTick: number,
   interval: Interval,
   final: boolean,
@@ -86,6 +92,7 @@ export function collect(
     burst: { mean: ratio(counts.received, bursts), max: burstMax },
     serviceNs: service.distribution(nsPerTick),
     engine,
+    filter: { ...filter, rejectedEarly: counts.rejectedEarly },
     queues: captures.map(queueStatistics),
     write,
     final,
@@ -99,36 +106,41 @@ function queueStatistics({ state, port, core }: Sources["captures"][number]): Qu
 
 /** One line, for once a second. */
 export function liveLine(s: Statistics): string {
+  const { decoded, where } = s.filter, lost = s.lost ?? "unknown";
   const parts = [
     `${(s.elapsedNs / 1e9).toFixed(0).padStart(4)} s`,
     `${mega(s.pps)} Mpps`,
     `${s.gbps.toFixed(3)} Gbit/s`,
+    ...(where === "user space" ? [] : [`turned away ${s.rejectedEarly ?? "unknown"}`]),
     `received ${s.received}`,
+    ...(decoded ? [] : [`accepted ${s.accepted}`]),
     `rejected ${s.rejected}`,
-    `malformed ${s.malformed}`,
-    `dropped ${s.dropped}`,
-    `lost ${s.lost ?? "unknown"}`,
-    `ticks ${s.consumed}`,
-    `orders ${s.engine.orders}`,
-    `profit ${s.engine.profit.toFixed(2)}`,
+    ...(decoded ? [`malformed ${s.malformed}`, `dropped ${s.dropped}`] : []),
+    `lost ${lost}`,
+    ...(decoded ? engineParts(s) : []),
+    ...(decoded || s.write === null ? [] : [`written ${s.write.packets}`]),
   ];
   return parts.join("  ");
 }
 
+function engineParts({ consumed, engine }: Statistics): string[] {
+  return [`ticks ${consumed}`, `orders ${engine.orders}`, `profit ${engine.profit.toFixed(2)}`];
+}
+
 /** The summary at the end. */
 export function summary(s: Statistics): string {
-  const { serviceNs: t, engine: e, queues } = s;
+  const { serviceNs: t, queues, filter: { decoded } } = s;
   const ns = (value: number) => value.toFixed(1);
   return [
     `received   ${s.received} packets, ${s.bytes} bytes in ${(s.elapsedNs / 1e9).toFixed(3)} s: ` +
     `${mega(s.pps)} Mpps, ${s.gbps.toFixed(3)} Gbit/s`,
     `  accepted   ${s.accepted}`,
     `  rejected   ${s.rejected}${causes(s.rejectedBy)}`,
-    `  malformed  ${s.malformed}${causes(s.malformedBy)}`,
-    `accepted   ${s.accepted} = ${s.delivered} delivered + ${s.dropped} dropped (tick ring full)`,
-    `delivered  ${s.delivered} = ${s.consumed} consumed + ${s.delivered - s.consumed} waiting`,
+    ...(decoded || s.malformed > 0 ? [`  malformed  ${s.malformed}${causes(s.malformedBy)}`] : []),
+    ...(decoded ? deliveryLines(s) : []),
+    ...summarizeFilter(s.filter, s),
     ...(s.write === null ? [] : [written(s.write)]),
-    ...(queues.length < 2 ? [] : queues.map(queueLine)),
+    ...(queues.length < 2 ? [] : queues.map((q, i) => queueLine(q, i, queues, decoded))),
     `lost       ${s.lost ?? "unknown"}${
       s.lost === null ? " (this port cannot count it)" : " by the port, before us"
     }${starved(s.starved)}`,
@@ -139,12 +151,26 @@ export function summary(s: Statistics): string {
     `${s.syncs} syncs, ${s.emptySyncs} of them empty`,
     `service    ${ns(t.mean)} ns a packet on average; p50 ${ns(t.p50)}, p99 ${ns(t.p99)}, ` +
     `p99.9 ${ns(t.p999)} (per burst, sync included, by the time stamp counter)`,
+    ...(decoded ? engineLines(s.engine) : []),
+  ].join("\n");
+}
+
+/** Of ticks. */
+function deliveryLines({ accepted, delivered, dropped, consumed }: Statistics): string[] {
+  return [
+    `accepted   ${accepted} = ${delivered} delivered + ${dropped} dropped (tick ring full)`,
+    `delivered  ${delivered} = ${consumed} consumed + ${delivered - consumed} waiting`,
+  ];
+}
+
+function engineLines(e: EngineStats): string[] {
+  return [
     `engine     ${e.consumed} ticks of ${e.instruments} instruments; ${e.orders} orders, ` +
     `${e.filled} filled, ${e.rejected} rejected${causes(e.rejectedBy)}`,
     `profit     ${e.profit.toFixed(2)} = cash ${e.cash.toFixed(2)} + positions at the mid ${
       e.positionValue.toFixed(2)
     }`,
-  ].join("\n");
+  ];
 }
 
 function starved(times: number | null): string {
@@ -154,11 +180,16 @@ function starved(times: number | null): string {
 }
 
 /** Members of a fanout group have the same port: they are numbered. */
-function queueLine(q: QueueStatistics, index: number, all: QueueStatistics[]): string {
+function queueLine(
+  q: QueueStatistics,
+  index: number,
+  all: QueueStatistics[],
+  decoded: boolean,
+): string {
   const shared = all.filter(({ port }) => port === q.port).length > 1;
   const member = shared ? `, member ${index + 1} of ${all.length},` : "";
   return `queue      ${q.port}${member} on core ${q.core}: ${q.received} received, ${q.accepted} accepted, ` +
-    `${q.dropped} dropped, ${q.lost ?? "unknown"} lost`;
+    `${decoded ? `${q.dropped} dropped, ` : ""}${q.lost ?? "unknown"} lost`;
 }
 
 function written({ packets, bytes, missed, files, failed }: WriteStats): string {

@@ -9,6 +9,7 @@ import { openPort } from "../ffi/open_port.ts";
 import { PacketPort } from "../ffi/packet_port.ts";
 import { type PortOptions, RX } from "../ffi/port.ts";
 import { PortError } from "../ffi/port_error.ts";
+import { ExpressionError } from "../filter/expression/expression_error.ts";
 import { PacketFilter, type PacketFilterOptions } from "../filter/packet_filter.ts";
 import { CaptureState } from "./capture_state.ts";
 import { PacketCapture } from "./packet_capture.ts";
@@ -93,8 +94,8 @@ addEventListener("message", ({ data }: MessageEvent<WorkerOrders>) => {
     tell({ type: "stopped" });
   } catch (error) {
     const { message, stack } = error as Error;
-    // Before we are ready these two are a caller's mistake, afterwards a bug of ours.
-    const mistake = error instanceof TypeError || error instanceof RangeError;
+    // Before we are ready these are a caller's mistake, afterwards a bug of ours.
+    const mistake = [TypeError, RangeError, ExpressionError].some((kind) => error instanceof kind);
     const expected = error instanceof PortError || mistake && !ready;
     const code = error instanceof PortError ? error.code : undefined;
     tell({ type: "failed", message, expected, code, stack });

@@ -14,6 +14,8 @@ export interface KnownOptions {
   switches: readonly string[];
   /** Values of those that are not given. */
   defaults: Readonly<Record<string, string>>;
+  /** Other names of some. */
+  aliases?: Readonly<Record<string, string>>;
   /** Whether words that are no options are taken; by default they are refused. */
   words?: boolean;
 }
@@ -96,9 +98,9 @@ function parse(args: string[], { values, switches, words }: KnownOptions): Parse
 function joinValues(args: readonly string[], known: KnownOptions): string[] {
   const joined: string[] = [];
   for (let i = 0; i < args.length; i++) {
-    const name = known.values.find((name) => args[i] === typed(name));
+    const arg = ownName(args[i], known), name = known.values.find((name) => arg === typed(name));
     if (name === undefined) {
-      joined.push(args[i]);
+      joined.push(arg);
       continue;
     }
     const value = args[++i];
@@ -108,9 +110,17 @@ function joinValues(args: readonly string[], known: KnownOptions): string[] {
   return joined;
 }
 
-function isOption(text: string, { values, switches }: KnownOptions): boolean {
-  const [word] = text.split("=", 1);
-  return [...values, ...switches].some((name) => word === typed(name));
+/** "--filter" as "-f", "--filter=udp" as "--f=udp". */
+function ownName(arg: string, { aliases = {} }: KnownOptions): string {
+  const [, word, rest] = /^--([a-z-]+)(=.*)?$/s.exec(arg) ?? [];
+  const name = Object.hasOwn(aliases, word ?? "") ? aliases[word] : undefined;
+  if (name === undefined) return arg;
+  return rest === undefined ? typed(name) : `--${name}${rest}`;
+}
+
+function isOption(text: string, known: KnownOptions): boolean {
+  const { values, switches } = known, [word] = ownName(text, known).split("=", 1);
+  return [...values, ...switches].some((name) => word === typed(name) || word === `--${name}`);
 }
 
 function checkValue(name: string, given: unknown[]): void {

@@ -44,6 +44,8 @@ export class PacketFilter {
   readonly decodes: boolean;
   /** UDP destination port; 0: any. */
   readonly destinationPort: number;
+  /** IPv4 destination address as an unsigned number; nothing: any. */
+  readonly destinationAddress?: number;
   /** Of the address, the bytes as they lie in memory, as one int32; used where `hasAddress`. */
   readonly addressWord: number;
   /** Whether the destination address matters. */
@@ -66,6 +68,7 @@ export class PacketFilter {
     checkRange("destination address", destinationAddress ?? 0, 0, 0xffffffff);
     this.destinationPort = destinationPort;
     this.payloadBytes = payloadBytes;
+    this.destinationAddress = destinationAddress;
     this.hasAddress = destinationAddress !== undefined;
     this.addressWord = this.hasAddress ? swap32(destinationAddress!) : 0;
     this.decodes = decode;

@@ -78,7 +78,7 @@ export async function startCapture(
   // The code is printed as soon as the capture is ready, a second before the first object.
   const all = [...args, "--json", "--print-code"];
   const running = start("capture", all, {}, LIMIT_MS, (command) => testbed.inside(side, command));
-  await running.shown("function hotLoop");
+  await running.shown("return function ");
   return running;
 }
 

@@ -17,11 +17,15 @@ export const ACCEPT = -1, REJECT = -2;
 
 /** A test, and which block comes next. */
 export interface Block {
+  /** How it compares: unsigned. */
   relation: "==" | ">" | ">=";
+  /** What is compared. */
   left: Value;
+  /** What it is compared with. */
   right: Value;
-  /** Index of the block where the test holds, and where it does not; or ACCEPT, REJECT. */
+  /** Index of the block that comes next where the test holds; or ACCEPT, -1; REJECT, -2. */
   yes: number;
+  /** Where it does not. */
   no: number;
   written?: Written;
 }

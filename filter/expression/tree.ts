@@ -20,11 +20,13 @@ export type Operator = "+" | "-" | "*" | "/" | "%" | "&" | "|" | "^" | "<<" | ">
 
 /** A read of the packet. */
 export interface Load {
+  /** Always "load". */
   kind: "load";
   /** Added to the offset, without wrapping; nothing: 0. */
   base?: Value;
   /** Bytes from the begin of the packet, 0 or more. */
   offset: number;
+  /** How many it takes. */
   bytes: 1 | 2 | 4;
   /** The order of its bytes; big-endian, as networks have it, by default. */
   order?: "little";
@@ -43,9 +45,13 @@ export type Relation = "==" | "!=" | "<" | "<=" | ">" | ">=";
 
 /** A test of numbers. */
 export interface Test {
+  /** Always "test". */
   kind: "test";
+  /** How it compares. */
   relation: Relation;
+  /** What is compared. */
   left: Value;
+  /** What it is compared with. */
   right: Value;
   written?: Written;
 }
