@@ -15,7 +15,6 @@ import type { Expression } from "../filter/expression/expression.ts";
 import { forPacketSocket } from "../filter/expression/for_packet_socket.ts";
 import { forUdpSocket } from "../filter/expression/for_udp_socket.ts";
 import { optimise } from "../filter/expression/optimise.ts";
-import { planOf } from "../filter/expression/plan.ts";
 import { toClassicBpf } from "../filter/expression/to_classic_bpf.ts";
 import { toEbpf } from "../filter/expression/to_ebpf.ts";
 import type { PacketFilter } from "../filter/packet_filter.ts";
@@ -141,9 +140,9 @@ function pushed(name: PortName, filter: PacketFilter, expression: Expression): P
 }
 
 /** Of the packets that such a socket's filter is shown, which are not quite ours. */
-function socketProgram(name: PortName & { kind: "packet" | "udp" }, { tree }: Expression) {
-  const asked = name.kind === "udp" ? forUdpSocket(tree, name.port) : forPacketSocket(tree);
-  return toClassicBpf(optimise(planOf(asked)));
+function socketProgram(name: PortName & { kind: "packet" | "udp" }, { plan }: Expression) {
+  const asked = name.kind === "udp" ? forUdpSocket(plan, name.port) : forPacketSocket(plan);
+  return toClassicBpf(optimise(asked));
 }
 
 /** What a filter that looks for ticks can want; nothing: anything. */
