@@ -981,3 +981,32 @@ function lines(text: string): string[] {
 function words(text: string): string[] {
   return text.split(" ");
 }
+
+/** Of ticks, which tcpdump does not know. */
+export const TICK_EXPRESSIONS: string[] = lines(`
+tick.instrument == 3
+tick.instrument != 3
+tick.instrument & 3 == 1
+tick.instrument in {1, 2, 7}
+instrument in {1-4, 9}
+not instrument in {0, 2, 4, 6, 8, 10}
+tick.side == bid
+tick.side in {ask}
+tick.type == option
+tick.type in {underlying, future}
+tick.price > 100.5
+tick.price >= 100.5
+tick.price < 100.5
+tick.price <= 100.5
+tick.price == 100.5
+tick.price != 100.5
+tick.price == 0
+tick.price > 0
+tick.quantity < 10
+quantity >= 1 and price < 100
+side == ask and (price > 99 or quantity > 15)
+udp dst port 5001 and tick.instrument > 5
+not tick.side == bid or arp
+vlan and tick.instrument == 3
+host 10.0.0.2 and tick.instrument in {1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23}
+`);
