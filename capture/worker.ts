@@ -66,7 +66,8 @@ function work(orders: WorkerOrders, tell: (news: WorkerNews) => void): void {
       logAll: orders.logAll,
     });
     capture.warmUp();
-    const code = port.rx.length > 0 ? capture.code(port.rx[0]) : "";
+    const ring = port.rx[0] ?? port.scratch; // a switch has no receive ring before somebody sends
+    const code = ring === undefined ? "" : capture.code(ring);
     const fanout = port instanceof PacketPort ? port.fanout : undefined;
     const { mode, source } = port;
     tell({ type: "ready", mode, source, core: currentCore(), code, fanout });
