@@ -34,18 +34,13 @@ export function compare(context: Context, { relation, left, right }: Relation): 
   const tests = [...a.tests, ...b.tests];
   const literal = left.kind === "number" && right.kind === "number";
   const compared = test(relation, a.value, b.value);
-  if (context.asWritten) {
-    compared.written = "calculated";
-    return and(...tests, compared);
-  }
+  if (context.exact) compared.written = "calculated";
+  if (context.asWritten) return and(...tests, compared);
   if (literal && context.folds) {
     const holds = compares(relation, left.value, right.value);
     return and(...tests, { kind: "constant", value: holds });
   }
   const always = alwaysSame(context, relation, a.value, b.value);
-  if (relation === "==" || relation === "!=") {
-    context.leaves.set(compared, operation("-", a.value, b.value));
-  }
   return and(...without(tests), always ?? compared);
 }
 

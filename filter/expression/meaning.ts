@@ -2,6 +2,7 @@
  * Purpose: what an expression means: which tests are made of a packet, and in which order. This is what all
  * that is compiled, and the interpreter, have to agree with.
  */
+import { withAccumulator } from "./accumulator.ts";
 import { expand, settles } from "./expand.ts";
 import { parseExpression } from "./parser.ts";
 import { type Plan, planOf } from "./plan.ts";
@@ -36,5 +37,5 @@ export function meaningOf(text: string): Meaning {
     if (plan.blocks.length <= MOST_BLOCKS) return { tree, plan: settle(plan) };
   }
   const tree = expand(syntax, text);
-  return { tree, plan: planOf(tree) };
+  return { tree, plan: withAccumulator(planOf(tree)) };
 }

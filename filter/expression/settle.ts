@@ -9,17 +9,17 @@
  *
  * ```text
  *  plan as written ─▶ ways moved, pass by pass (settle_moves.ts) ─▶ values folded ─▶ plan
- *                       by what blocks end with (settle_drafts.ts)
+ *                       by how blocks end (settle_drafts.ts, settle_ends.ts)
  *                       and the shape of the ways (settle_flow.ts)
  * ```
  */
-import { Interner } from "./intern.ts";
-import { ordered } from "./order.ts";
-import { type Block, blockOf, type Plan } from "./plan.ts";
-import { bitsOf, type Draft, draftOf } from "./settle_drafts.ts";
+import { withAccumulator } from "./accumulator.ts";
+import type { Block, Plan } from "./plan.ts";
+import { bitsOf } from "./settle_drafts.ts";
+import { Ends } from "./settle_ends.ts";
 import { shapeOf, type Ways, waysOf } from "./settle_flow.ts";
-import { type Done, type Ends, passBy, pullUp } from "./settle_moves.ts";
-import { compares, folded, type Value } from "./tree.ts";
+import { type Done, passBy, pullUp } from "./settle_moves.ts";
+import { compares, folded } from "./tree.ts";
 
 const MAX_SHUFFLES = 100; // passes in a row that only move ways: libpcap gives up there
 const ALL_BITS = 0xffffffff;
@@ -28,14 +28,13 @@ const ALL_BITS = 0xffffffff;
 export function settle(plan: Plan): Plan {
   if (plan.entry < 0) return plan;
   const ways = waysOf({ ...plan, blocks: plan.blocks.map(forBits) });
-  const blocks = ways.order.map((at) => plan.blocks[at]);
-  const all = new Interner(), drafts = blocks.map((block) => draftOf(block, all));
-  move(ways, drafts);
+  const blocks = ways.order.map((at) => plan.blocks[at]), ends = new Ends(blocks);
+  move(ways, ends);
   const settled = blocks.map((block, i) => {
     const [yes, no] = ways.to.subarray(2 * i, 2 * i + 2);
-    return drafts[i].jump === "bits" ? finished(block, no, yes) : finished(block, yes, no);
+    return ends.end(i).jump === "bits" ? finished(block, no, yes) : finished(block, yes, no);
   });
-  return ordered(atRoot(settled, ways.entry));
+  return withAccumulator(atRoot(settled, ways.entry), blocks.map((_, i) => ends.end(i)));
 }
 
 /** What asks for bits leads by "yes" where one is set. */
@@ -44,56 +43,28 @@ function forBits(block: Block): Block {
 }
 
 /** Passes until one changes nothing. */
-function move(ways: Ways, drafts: Draft[]): void {
-  const first = endsOf(drafts, "first"), later = endsOf(drafts, "later");
-  let shuffles = 0;
-  for (let pass = 0; shuffles < MAX_SHUFFLES; pass++) {
-    const shape = shapeOf(ways);
-    let done: Done = pass === 0 ? 2 : 0;
-    drafts.forEach((draft, i) => {
-      if (pass === 0 && draft.turns) turn(ways, i);
-      if (draft.outcome === undefined || draft.seen === "later" && pass === 0) return;
-      const way = ways.to[2 * i + (draft.outcome ? 0 : 1)];
-      if (ways.to[2 * i] !== ways.to[2 * i + 1]) done = 2;
-      ways.to.fill(way, 2 * i, 2 * i + 2);
-    });
-    const ends = pass === 0 ? first : later;
-    const passed = passBy(ways, shape, ends), pulled = pullUp(ways, shape, ends);
-    done = Math.max(done, passed, pulled) as Done;
+function move(ways: Ways, ends: Ends): void {
+  for (let shuffles = 0; shuffles < MAX_SHUFFLES;) {
+    const shape = shapeOf(ways), begun: Done = ends.begin(ways, shape) ? 2 : 0;
+    const done = Math.max(begun, passBy(ways, shape, ends), pullUp(ways, shape, ends));
     if (done === 0) return;
     shuffles = done === 2 ? 0 : shuffles + 1;
   }
 }
 
-function endsOf(drafts: Draft[], pass: "first" | "later"): Ends {
-  const jumps = new Map<string, number>();
-  const jumpId = (jump: string) => jumps.get(jump) ?? jumps.set(jump, jumps.size).size - 1;
-  return {
-    equal: jumpId("=="),
-    jump: Int32Array.from(drafts, ({ jump }) => jumpId(jump)),
-    accumulator: Int32Array.from(drafts, (draft) => draft[pass]),
-    operand: Int32Array.from(drafts, ({ operand }) => operand),
-  };
-}
-
-function turn({ to }: Ways, block: number): void {
-  const yes = to[2 * block];
-  to[2 * block] = to[2 * block + 1];
-  to[2 * block + 1] = yes;
-}
-
 /** With what libpcap calculates in its second round, in which no way is moved any more. */
 function finished(block: Block, yes: number, no: number): Block {
-  const left = folded(block.left), right = folded(block.right);
-  const finish = (value: Value, yes: number, no: number) =>
-    blockOf({ relation: block.relation, left: value, right }, yes, no);
+  if (block.written === "left behind") return { ...block, yes, no };
+  const left = folded(block.left), right = folded(block.right), { relation } = block;
   if (left.kind === "number" && right.kind === "number") {
-    const way = compares(block.relation, left.value, right.value) ? yes : no;
-    return finish(left, way, way);
+    const way = compares(relation, left.value, right.value) ? yes : no;
+    return { relation, left, right, yes: way, no: way };
   }
   // All bits are a test of any bit for libpcap, and that is always true.
   const bits = bitsOf({ ...block, left, right });
-  return bits?.mask === ALL_BITS ? finish(bits.of, no, no) : finish(left, yes, no);
+  return bits?.mask === ALL_BITS
+    ? { relation, left: bits.of, right, yes: no, no }
+    : { relation, left, right, yes, no };
 }
 
 /** Of blocks at the begin that lead on in any case only the first one reads, and only for what comes then. */
