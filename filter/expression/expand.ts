@@ -48,7 +48,8 @@ export function settles(syntax: Syntax): boolean {
   return !primitivesOf(syntax).some(isGeneve);
 }
 
-function* primitivesOf(syntax: Syntax): Generator<Primitive> {
+/** The primitives of an expression, from the left to the right. */
+export function* primitivesOf(syntax: Syntax): Generator<Primitive> {
   switch (syntax.kind) {
     case "and":
     case "or":

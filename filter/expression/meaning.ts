@@ -3,7 +3,7 @@
  * that is compiled, and the interpreter, have to agree with.
  */
 import { withAccumulator } from "./accumulator.ts";
-import { expand, settles } from "./expand.ts";
+import { expand, primitivesOf, settles } from "./expand.ts";
 import { parseExpression } from "./parser.ts";
 import { type Plan, planOf } from "./plan.ts";
 import { settle } from "./settle.ts";
@@ -32,7 +32,8 @@ export function meaningOf(text: string): Meaning {
     const tree: Node = { kind: "constant", value: true };
     return { tree, plan: planOf(tree) };
   }
-  if (settles(syntax)) {
+  const primitives = [...primitivesOf(syntax)].length; // a block each, or more
+  if (primitives <= MOST_BLOCKS && settles(syntax)) {
     const tree = expand(syntax, text, true), plan = planOf(tree);
     if (plan.blocks.length <= MOST_BLOCKS) return { tree, plan: settle(plan) };
   }
