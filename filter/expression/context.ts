@@ -64,8 +64,6 @@ export interface Context {
    * `byte N & M` looks at what the last one read.
    */
   readonly exact: boolean;
-  /** Tests that read, but always come out the same. */
-  readonly settled: Set<Node>;
 }
 
 /** The headers of an Ethernet packet from its begin on. */

@@ -11,7 +11,6 @@
  */
 import { address } from "./address.ts";
 import { compare } from "./arithmetic.ts";
-import { verdictOf, withoutConstants } from "./constants.ts";
 import { type Context, ethernetHeaders, readAt } from "./context.ts";
 import { geneve, mpls, pppoed, pppoes, vlan } from "./encapsulation.ts";
 import { llc } from "./link_layer.ts";
@@ -35,12 +34,8 @@ export function expand(syntax: Syntax, text: string, asWritten = false): Node {
     folds: !asWritten && !primitives.some(isGeneve),
     exact: asWritten || primitives.some(isLeftover),
     asWritten,
-    settled: new Set(),
   };
-  const whole = walk(context, syntax);
-  const tree = context.folds ? withoutConstants(whole) : whole;
-  const verdict = context.folds ? verdictOf(tree, context.settled) : undefined;
-  return verdict === undefined ? tree : { kind: "constant", value: verdict };
+  return walk(context, syntax);
 }
 
 /** Whether libpcap's optimiser works on the expression: it is off where "geneve" is in it. */

@@ -7,6 +7,7 @@ import { expand, primitivesOf, settles } from "./expand.ts";
 import { parseExpression } from "./parser.ts";
 import { type Plan, planOf } from "./plan.ts";
 import { settle } from "./settle.ts";
+import { withCalculated } from "./settle_calculated.ts";
 import type { Node } from "./tree.ts";
 
 /**
@@ -33,10 +34,15 @@ export function meaningOf(text: string): Meaning {
     return { tree, plan: planOf(tree) };
   }
   const primitives = [...primitivesOf(syntax)].length; // a block each, or more
-  if (primitives <= MOST_BLOCKS && settles(syntax)) {
+  if (!settles(syntax)) return unsettled(expand(syntax, text));
+  if (primitives <= MOST_BLOCKS) {
     const tree = expand(syntax, text, true), plan = planOf(tree);
     if (plan.blocks.length <= MOST_BLOCKS) return { tree, plan: settle(plan) };
   }
-  const tree = expand(syntax, text);
+  const { tree, plan } = unsettled(expand(syntax, text));
+  return { tree, plan: withCalculated(plan) };
+}
+
+function unsettled(tree: Node): Meaning {
   return { tree, plan: withAccumulator(planOf(tree)) };
 }

@@ -8,21 +8,19 @@
  * behind changes no verdict.
  *
  * ```text
- *  plan as written ─▶ ways moved, pass by pass (settle_moves.ts) ─▶ values folded ─▶ plan
+ *  plan as written ─▶ ways moved, pass by pass (settle_moves.ts) ─▶ calculated (settle_calculated.ts) ─▶ plan
  *                       by how blocks end (settle_drafts.ts, settle_ends.ts)
  *                       and the shape of the ways (settle_flow.ts)
  * ```
  */
 import { withAccumulator } from "./accumulator.ts";
 import type { Block, Plan } from "./plan.ts";
-import { bitsOf } from "./settle_drafts.ts";
+import { calculated, withCalculated } from "./settle_calculated.ts";
 import { Ends } from "./settle_ends.ts";
 import { shapeOf, type Ways, waysOf } from "./settle_flow.ts";
 import { type Done, passBy, pullUp } from "./settle_moves.ts";
-import { compares, folded } from "./tree.ts";
 
 const MAX_SHUFFLES = 100; // passes in a row that only move ways: libpcap gives up there
-const ALL_BITS = 0xffffffff;
 
 /** The plan of what libpcap's optimised program does; its blocks as `expand` has them written. */
 export function settle(plan: Plan): Plan {
@@ -32,9 +30,14 @@ export function settle(plan: Plan): Plan {
   move(ways, ends);
   const settled = blocks.map((block, i) => {
     const [yes, no] = ways.to.subarray(2 * i, 2 * i + 2);
-    return ends.end(i).jump === "bits" ? finished(block, no, yes) : finished(block, yes, no);
+    if (ends.end(i).jump !== "bits") return calculated({ ...block, yes, no });
+    // None of no bits is set, but the value is read: the mask is not a part of it any more.
+    const keepsRead = yes === no && block.written !== "left behind";
+    const left = keepsRead ? ends.end(i).accumulator : block.left;
+    return calculated({ ...block, left, yes: no, no: yes });
   });
-  return withAccumulator(atRoot(settled, ways.entry), blocks.map((_, i) => ends.end(i)));
+  const begun = atRoot(settled, ways.entry);
+  return withCalculated(withAccumulator(begun, blocks.map((_, i) => ends.end(i))));
 }
 
 /** What asks for bits leads by "yes" where one is set. */
@@ -50,21 +53,6 @@ function move(ways: Ways, ends: Ends): void {
     if (done === 0) return;
     shuffles = done === 2 ? 0 : shuffles + 1;
   }
-}
-
-/** With what libpcap calculates in its second round, in which no way is moved any more. */
-function finished(block: Block, yes: number, no: number): Block {
-  if (block.written === "left behind") return { ...block, yes, no };
-  const left = folded(block.left), right = folded(block.right), { relation } = block;
-  if (left.kind === "number" && right.kind === "number") {
-    const way = compares(relation, left.value, right.value) ? yes : no;
-    return { relation, left, right, yes: way, no: way };
-  }
-  // All bits are a test of any bit for libpcap, and that is always true.
-  const bits = bitsOf({ ...block, left, right });
-  return bits?.mask === ALL_BITS
-    ? { relation, left: bits.of, right, yes: no, no }
-    : { relation, left, right, yes, no };
 }
 
 /** Of blocks at the begin that lead on in any case only the first one reads, and only for what comes then. */
