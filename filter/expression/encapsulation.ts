@@ -107,7 +107,8 @@ function geneveOver(context: Context, version: 4 | 6, network: number | undefine
     tests.push(test("==", masked(context, readAt(start, 4, 4), 0xffffff00), number(network << 8)));
   }
   const inside = test("<=", readAt(start, 2, 2), 0xffff); // always, where the packet is long enough
-  return and(...tests, inside);
+  const last = test("==", number(0), 0); // libpcap's, which leaves 0 behind
+  return and(...tests, inside, last);
 }
 
 /** Moves the headers inside; what they are computed of was read by the tests of the header. */
