@@ -40,7 +40,7 @@ export function meaningOf(text: string): Meaning {
     if (plan.blocks.length <= MOST_BLOCKS) return { tree, plan: settle(plan) };
   }
   const { tree, plan } = unsettled(expand(syntax, text));
-  return { tree, plan: withCalculated(plan) };
+  return { tree, plan: withCalculated(plan, true) };
 }
 
 function unsettled(tree: Node): Meaning {

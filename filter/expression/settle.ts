@@ -30,14 +30,15 @@ export function settle(plan: Plan): Plan {
   move(ways, ends);
   const settled = blocks.map((block, i) => {
     const [yes, no] = ways.to.subarray(2 * i, 2 * i + 2);
-    if (ends.end(i).jump !== "bits") return calculated({ ...block, yes, no });
+    const { accumulator, jump } = ends.end(i), isSimple = ends.used[i] === 0;
+    if (jump !== "bits") return calculated({ ...block, yes, no }, isSimple);
     // None of no bits is set, but the value is read: the mask is not a part of it any more.
     const keepsRead = yes === no && block.written !== "left behind";
-    const left = keepsRead ? ends.end(i).accumulator : block.left;
-    return calculated({ ...block, left, yes: no, no: yes });
+    const left = keepsRead ? accumulator : block.left;
+    return calculated({ ...block, left, yes: no, no: yes }, isSimple);
   });
   const begun = atRoot(settled, ways.entry);
-  return withCalculated(withAccumulator(begun, blocks.map((_, i) => ends.end(i))));
+  return withCalculated(withAccumulator(begun, blocks.map((_, i) => ends.end(i))), false);
 }
 
 /** What asks for bits leads by "yes" where one is set. */

@@ -9,13 +9,13 @@ import { compares, folded } from "./tree.ts";
 
 const ALL_BITS = 0xffffffff;
 
-/** The plan with all of its blocks calculated. */
-export function withCalculated({ entry, blocks }: Plan): Plan {
-  return { entry, blocks: blocks.map(calculated) };
+/** The plan with all of its blocks calculated; `isSimple`: and simplified. */
+export function withCalculated({ entry, blocks }: Plan, isSimple: boolean): Plan {
+  return { entry, blocks: blocks.map((block) => calculated(block, isSimple)) };
 }
 
-/** The block, calculated; one that looks at what was left behind only when that stands in it. */
-export function calculated(block: Block): Block {
+/** The block, calculated, and `isSimple`: simplified; one that looks at what was left behind only when that stands in it. */
+export function calculated(block: Block, isSimple: boolean): Block {
   if (block.written === "left behind") return block;
   const left = folded(block.left), right = folded(block.right), { relation, yes, no } = block;
   const plain: Block = { relation, left, right, yes, no };
@@ -23,7 +23,7 @@ export function calculated(block: Block): Block {
     const way = compares(relation, left.value, right.value) ? yes : no;
     return { ...plain, yes: way, no: way };
   }
-  // All bits are a test of any bit for libpcap, and that is always true.
-  const bits = bitsOf(plain);
+  // All bits are a test of any bit for libpcap, if it simplifies the block, and that is always true.
+  const bits = isSimple ? bitsOf(plain) : undefined;
   return bits?.mask === ALL_BITS ? { ...plain, left: bits.of, yes: no } : plain;
 }
