@@ -16,26 +16,40 @@ import { type Block, blockOf, type Plan } from "./plan.ts";
 import { behind, draftOf, type End } from "./settle_drafts.ts";
 import { number, type Value } from "./tree.ts";
 
-/** The plan with the accumulator's values in the blocks that look at it; `ends`: how each block ends. */
-export function withAccumulator({ entry, blocks }: Plan, ends = blocks.map(endOf)): Plan {
+/** So many blocks are at most made: values times blocks that look at them. */
+const MOST_BLOCKS = 50_000;
+const ALL_BITS = 0xffffffff;
+
+/**
+ * The plan with the accumulator's values in the blocks that look at it; `ends`: how each block ends.
+ * Nothing where it would be too large.
+ */
+export function withAccumulator(
+  { entry, blocks }: Plan,
+  ends = blocks.map(endOf),
+): Plan | undefined {
+  if (!blocks.some(looksBehind)) return ordered({ entry, blocks: blocks.map(plain) });
   const all = new Interner(), copies = new Map<string, number>(), placed: Block[] = [];
   const waiting: { at: number; before: Value; place: number }[] = [];
   const place = (at: number, before: Value): number => {
     if (at < 0) return at;
-    const looks = blocks[at].written === "left behind";
+    const looks = looksBehind(blocks[at]);
     const key = looks ? `${at} ${all.id(before)}` : `${at}`, known = copies.get(key);
     if (known !== undefined) return known;
-    const begun = looks ? withLeft(blocks[at], before) : blocks[at];
-    copies.set(key, placed.push(begun) - 1);
+    copies.set(key, placed.push(looks ? withLeft(blocks[at], before) : blocks[at]) - 1);
     waiting.push({ at, before, place: placed.length - 1 });
     return placed.length - 1;
   };
   const first = place(entry, number(0)); // what a program begins with
   for (let next; (next = waiting.pop()) !== undefined;) {
-    const { relation, left, right } = placed[next.place], { yes, no } = blocks[next.at];
-    const after = behind(ends[next.at].accumulator, next.before);
-    const test = { relation, left, right }; // without how it was written
-    placed[next.place] = blockOf(test, place(yes, after), place(no, after));
+    if (placed.length > MOST_BLOCKS) return undefined;
+    const { yes, no } = blocks[next.at];
+    const after = joined(behind(ends[next.at].accumulator, next.before));
+    placed[next.place] = plain({
+      ...placed[next.place],
+      yes: place(yes, after),
+      no: place(no, after),
+    });
   }
   return ordered({ entry: first, blocks: placed });
 }
@@ -44,8 +58,40 @@ function endOf(block: Block): End {
   return draftOf(block).written;
 }
 
+function looksBehind({ written }: Block): boolean {
+  return written === "left behind";
+}
+
+/** Without how it is written. */
+function plain({ relation, left, right, yes, no }: Block): Block {
+  return blockOf({ relation, left, right }, yes, no);
+}
+
 function withLeft(block: Block, before: Value): Block {
   return block.left.kind === "operation"
-    ? { ...block, left: { ...block.left, left: before } }
+    ? { ...block, left: joined({ ...block.left, left: before }) }
     : block;
+}
+
+/** Of `& M` and `| N` in a row one of each, so that no value grows with their number. */
+function joined(value: Value): Value {
+  const { of, and, or } = bitsIn(value);
+  const some = and === ALL_BITS ? of : operation("&", of, and);
+  return or === 0 ? some : operation("|", some, or);
+}
+
+function bitsIn(value: Value): { of: Value; and: number; or: number } {
+  const nothing = { of: value, and: ALL_BITS, or: 0 };
+  if (value.kind !== "operation" || value.right.kind !== "number") return nothing;
+  const { operator, right: { value: bits } } = value;
+  if (operator !== "&" && operator !== "|") return nothing;
+  const { of, and, or } = bitsIn(value.left);
+  return operator === "|"
+    ? { of, and, or: (or | bits) >>> 0 }
+    : { of, and: (and & bits) >>> 0, or: (or & bits) >>> 0 };
+}
+
+/** As it is: what is read for it is read. */
+function operation(operator: "&" | "|", left: Value, bits: number): Value {
+  return { kind: "operation", operator, left, right: number(bits) };
 }

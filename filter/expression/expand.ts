@@ -133,6 +133,7 @@ function isGeneve({ kind }: Primitive): boolean {
   return kind === "geneve";
 }
 
-function isLeftover(syntax: Primitive): boolean {
+/** Whether it looks at what the test before it left behind. */
+export function isLeftover(syntax: Primitive): boolean {
   return syntax.kind === "byte" && (syntax.operator === "&" || syntax.operator === "|");
 }

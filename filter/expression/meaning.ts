@@ -3,11 +3,13 @@
  * that is compiled, and the interpreter, have to agree with.
  */
 import { withAccumulator } from "./accumulator.ts";
-import { expand, primitivesOf, settles } from "./expand.ts";
+import { expand, isLeftover, primitivesOf, settles } from "./expand.ts";
+import { ExpressionError } from "./expression_error.ts";
 import { parseExpression } from "./parser.ts";
 import { type Plan, planOf } from "./plan.ts";
 import { settle } from "./settle.ts";
 import { withCalculated } from "./settle_calculated.ts";
+import type { Syntax } from "./syntax.ts";
 import type { Node } from "./tree.ts";
 
 /**
@@ -34,15 +36,19 @@ export function meaningOf(text: string): Meaning {
     return { tree, plan: planOf(tree) };
   }
   const primitives = [...primitivesOf(syntax)].length; // a block each, or more
-  if (!settles(syntax)) return unsettled(expand(syntax, text));
-  if (primitives <= MOST_BLOCKS) {
+  const isSettled = settles(syntax);
+  if (isSettled && primitives <= MOST_BLOCKS) {
     const tree = expand(syntax, text, true), plan = planOf(tree);
-    if (plan.blocks.length <= MOST_BLOCKS) return { tree, plan: settle(plan) };
+    if (plan.blocks.length <= MOST_BLOCKS) {
+      return { tree, plan: settle(plan) ?? refuse(syntax, text) };
+    }
   }
-  const { tree, plan } = unsettled(expand(syntax, text));
-  return { tree, plan: withCalculated(plan, true) };
+  const tree = expand(syntax, text), plan = withAccumulator(planOf(tree)) ?? refuse(syntax, text);
+  return { tree, plan: isSettled ? withCalculated(plan, true) : plan };
 }
 
-function unsettled(tree: Node): Meaning {
-  return { tree, plan: withAccumulator(planOf(tree)) };
+function refuse(syntax: Syntax, text: string): never {
+  const { at } = primitivesOf(syntax).find(isLeftover)!;
+  const state = '"byte" with & or | behind too many tests';
+  throw new ExpressionError(text, at, state, "expected ether[…]");
 }

@@ -22,8 +22,11 @@ import { type Done, passBy, pullUp } from "./settle_moves.ts";
 
 const MAX_SHUFFLES = 100; // passes in a row that only move ways: libpcap gives up there
 
-/** The plan of what libpcap's optimised program does; its blocks as `expand` has them written. */
-export function settle(plan: Plan): Plan {
+/**
+ * The plan of what libpcap's optimised program does; its blocks as `expand` has them written. Nothing where it
+ * would be too large.
+ */
+export function settle(plan: Plan): Plan | undefined {
   if (plan.entry < 0) return plan;
   const ways = waysOf({ ...plan, blocks: plan.blocks.map(forBits) });
   const blocks = ways.order.map((at) => plan.blocks[at]), ends = new Ends(blocks);
@@ -38,7 +41,8 @@ export function settle(plan: Plan): Plan {
     return calculated({ ...block, left, yes: no, no: yes }, isSimple);
   });
   const begun = atRoot(settled, ways.entry);
-  return withCalculated(withAccumulator(begun, blocks.map((_, i) => ends.end(i))), false);
+  const whole = withAccumulator(begun, blocks.map((_, i) => ends.end(i)));
+  return whole && withCalculated(whole, false);
 }
 
 /** What asks for bits leads by "yes" where one is set. */

@@ -55,19 +55,17 @@ export class Ends {
   /** Begins a pass: true where a block was simplified, or turned out to lead to one place only. */
   begin(ways: Ways, { levels }: Shape): boolean {
     if (this.#asks) this.#findUses(ways);
-    const before = this.#drafts.map((_, at) => this.end(at));
+    this.#follow(ways, levels);
     let done = false;
     for (const level of levels) {
-      for (const at of level) if (this.#simplify(at, ways)) done = true;
-    }
-    this.#follow(before, ways, levels);
-    for (const level of levels) {
-      for (const at of level) if (this.#decide(at, ways)) done = true;
+      for (const at of level) {
+        if (this.#simplify(at, ways)) done = true;
+        if (this.#decide(at, ways)) done = true;
+      }
     }
     return done;
   }
 
-  /** A block leads to another that looks at the accumulator; itself, or one behind it that keeps it. */
   #findUses({ to }: Ways): void {
     this.used.forEach((_, at) => {
       const asks = [to[2 * at], to[2 * at + 1]].some((way) => way >= 0 && this.#drafts[way].asks);
@@ -84,12 +82,12 @@ export class Ends {
     return true;
   }
 
-  /** Accumulators from the top to the bottom, as the blocks ended before. */
-  #follow(ends: End[], ways: Ways, levels: Shape["levels"]): void {
+  /** What the accumulators hold, from the top to the bottom. */
+  #follow(ways: Ways, levels: Shape["levels"]): void {
     const into = this.#asks ? waysIn(ways, levels) : [];
     for (const level of levels.toReversed()) {
       for (const at of level) {
-        const { accumulator } = ends[at];
+        const { accumulator } = this.end(at);
         if (!this.#drafts[at].asks) this.accumulator[at] = this.#id(accumulator);
         else this.accumulator[at] = this.#id(behind(accumulator, this.#before(into[at])));
       }
