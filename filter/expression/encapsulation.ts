@@ -100,7 +100,7 @@ export function geneve(context: Context, network: number | undefined): Node {
 function geneveOver(context: Context, version: 4 | 6, network: number | undefined): Node {
   const start = moved(transportPlace(context, version), 8);
   const tests = [
-    ipPort(context, version, [17], "dst", GENEVE_PORT, GENEVE_PORT),
+    ipPort(context, version, [17], "dst", { from: GENEVE_PORT, to: GENEVE_PORT, isRange: false }),
     test("==", masked(context, readAt(start, 0, 1), 0xc0), 0),
   ];
   if (network !== undefined) {
