@@ -110,7 +110,10 @@ function difference(
     return refusal ?? never ? undefined : `refused: ${error.message}`;
   }
   if (refusal !== undefined) return `taken; ${refusal}`;
-  const others = packets.map((_, i) => i).filter((i) => wants(packets[i]) !== (of[i] === 1));
+  const others: number[] = [], { every = 1 } = judge;
+  for (let i = 0; i < packets.length; i += every) {
+    if (wants(packets[i]) !== (of[i] === 1)) others.push(i);
+  }
   return others.length === 0 ? undefined : others;
 }
 

@@ -10,8 +10,8 @@ import { testNetwork } from "./foreign.ts";
 import { damagedExpression } from "./random_expression.ts";
 import { noNames, noTcpdump } from "./tcpdump_oracle.ts";
 
-const RANDOM = 1200, DAMAGED = 500; // some 15 seconds
-const MOST_EXCUSED = 0.12;
+const RANDOM = 900, DAMAGED = 500; // some 20 seconds
+const MOST_EXCUSED = 0.02;
 const NAMED = /\b(?:http|https|ssh|domain|bootps|loopback)\b|\\/; // what needs netbase's lists
 
 const seed = Number(Deno.env.get("USPF_SEED") ?? Date.now() % 0x7fffffff);

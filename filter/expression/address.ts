@@ -183,7 +183,7 @@ function host(
 
 function ports(
   context: Context,
-  { direction }: Qualifiers,
+  { direction, type }: Qualifiers,
   transport: Transport | undefined,
   from: number,
   to: number,
@@ -191,7 +191,7 @@ function ports(
   const most = Math.max(from, to);
   if (most > MOST_PORT) refuse(context, `port ${most}`, `expected at most ${MOST_PORT}`);
   const number = transport === undefined ? undefined : TRANSPORT[transport];
-  return portRange(context, number, direction, from, to);
+  return portRange(context, number, direction, { from, to, isRange: type === "portrange" });
 }
 
 /** The qualifier's transport protocol, which the service must have too. */

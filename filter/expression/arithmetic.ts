@@ -10,7 +10,7 @@ import { tickField } from "./market_data.ts";
 import { ipNumber, isOf } from "./network_layer.ts";
 import type { Arithmetic, Primitive, Protocol } from "./syntax.ts";
 import { isFirstFragment } from "./transport_layer.ts";
-import { and, compares, folded, headerBytes, type Node, not, number } from "./tree.ts";
+import { and, folded, headerBytes, type Node, number } from "./tree.ts";
 import { operation, test } from "./tree.ts";
 import type { Value } from "./tree.ts";
 
@@ -21,7 +21,7 @@ export interface Computed {
 }
 
 const MOST_LEVELS = 200; // each can make the tree two levels deeper, of MAX_DEPTH
-const ALL_BITS = 0xffffffff;
+const LAST_PLACE = 0xffffffff;
 
 const BEHIND_LINK = ["ip", "arp", "rarp", "atalk", "decnet", "sca", "lat", "moprc", "mopdl", "ip6"];
 const BEHIND_IP = ["tcp", "udp", "sctp", "icmp", "igmp", "igrp", "pim", "vrrp", "carp"];
@@ -32,21 +32,9 @@ type Relation = Extract<Primitive, { kind: "relation" }>;
 export function compare(context: Context, { relation, left, right }: Relation): Node {
   const a = compute(context, left, 0), b = compute(context, right, 0);
   const tests = [...a.tests, ...b.tests];
-  const literal = left.kind === "number" && right.kind === "number";
   const compared = test(relation, a.value, b.value);
-  if (context.asWritten) {
-    compared.written = "calculated";
-    return and(...tests, compared);
-  }
-  if (literal && context.folds) {
-    const holds = compares(relation, left.value, right.value);
-    return and(...tests, { kind: "constant", value: holds });
-  }
-  const always = alwaysSame(context, relation, a.value, b.value);
-  if (relation === "==" || relation === "!=") {
-    context.leaves.set(compared, operation("-", a.value, b.value));
-  }
-  return and(...without(tests), always ?? compared);
+  if (context.exact) compared.written = "calculated";
+  return and(...(context.asWritten ? tests : without(tests)), compared);
 }
 
 /** A number. */
@@ -180,7 +168,7 @@ function readIndexed(
     return readAt({ base: base === undefined ? index : plus(index, base), offset: at }, 0, bytes);
   }
   if (index.kind === "number") {
-    const fits = at + index.value <= ALL_BITS;
+    const fits = at + index.value <= LAST_PLACE;
     if (context.folds || fits && base === undefined) {
       return readAt({ base, offset }, behind + index.value, bytes);
     }
@@ -194,26 +182,6 @@ function readIndexed(
 
 function plus(left: Value, right: Value): Value {
   return { kind: "operation", operator: "+", left, right };
-}
-
-/**
- * `X & 0xffffffff != 0` always holds in libpcap, whose optimiser takes the mask for a test of any bit and that
- * for true; X is read nevertheless.
- */
-function alwaysSame(
-  context: Context,
-  relation: string,
-  left: Value,
-  right: Value,
-): Node | undefined {
-  const isMask = left.kind === "operation" && left.operator === "&" &&
-    left.right.kind === "number" && left.right.value === ALL_BITS;
-  const isZero = right.kind === "number" && right.value === 0;
-  if (!context.folds || !isMask || !isZero) return undefined;
-  if (relation !== "==" && relation !== "!=") return undefined;
-  const read = test("<=", left.left, ALL_BITS);
-  context.settled.add(read);
-  return relation === "!=" ? read : not(read);
 }
 
 /** Tests that were there before ask nothing new. */

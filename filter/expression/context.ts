@@ -17,7 +17,7 @@
 import { ExpressionError } from "./expression_error.ts";
 import type { Span } from "./syntax.ts";
 import { calculate, type Load, loadAt, number, operation, type Operator } from "./tree.ts";
-import type { Node, Test, Value } from "./tree.ts";
+import type { Node, Value } from "./tree.ts";
 
 /** Somewhere in the packet: `offset` bytes behind `base`, or from its begin. */
 export interface Place {
@@ -56,16 +56,14 @@ export interface Context {
   readonly folds: boolean;
   /**
    * Whether the tree is to be libpcap's program before its optimiser works on it, for settle.ts: nothing
-   * folded, nothing left out, and tests say how they are written.
+   * folded, nothing left out.
    */
   readonly asWritten: boolean;
-  /** Whether the tests must be libpcap's one by one, since `byte N & M` looks at what the last one read. */
+  /**
+   * Whether the tests must be libpcap's one by one and say how they are written: asWritten, or since
+   * `byte N & M` looks at what the last one read.
+   */
   readonly exact: boolean;
-  /** Tests that read, but always come out the same. */
-  readonly settled: Set<Node>;
-  /** What a test leaves behind, where it is not its left side; and the tests of what was left behind. */
-  readonly leaves: Map<Test, Value>;
-  readonly leftovers: Map<Test, { operator: "&" | "|"; value: number }>;
 }
 
 /** The headers of an Ethernet packet from its begin on. */

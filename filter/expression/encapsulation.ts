@@ -100,15 +100,15 @@ export function geneve(context: Context, network: number | undefined): Node {
 function geneveOver(context: Context, version: 4 | 6, network: number | undefined): Node {
   const start = moved(transportPlace(context, version), 8);
   const tests = [
-    ipPort(context, version, [17], "dst", GENEVE_PORT, GENEVE_PORT),
+    ipPort(context, version, [17], "dst", { from: GENEVE_PORT, to: GENEVE_PORT, isRange: false }),
     test("==", masked(context, readAt(start, 0, 1), 0xc0), 0),
   ];
   if (network !== undefined) {
     tests.push(test("==", masked(context, readAt(start, 4, 4), 0xffffff00), number(network << 8)));
   }
   const inside = test("<=", readAt(start, 2, 2), 0xffff); // always, where the packet is long enough
-  context.settled.add(inside);
-  return and(...tests, inside);
+  const last = test("==", number(0), 0); // libpcap's, which leaves 0 behind
+  return and(...tests, inside, last);
 }
 
 /** Moves the headers inside; what they are computed of was read by the tests of the header. */

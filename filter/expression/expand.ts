@@ -11,15 +11,13 @@
  */
 import { address } from "./address.ts";
 import { compare } from "./arithmetic.ts";
-import { verdictOf, withoutConstants } from "./constants.ts";
 import { type Context, ethernetHeaders, readAt } from "./context.ts";
 import { geneve, mpls, pppoed, pppoes, vlan } from "./encapsulation.ts";
-import { withLeftovers } from "./leftovers.ts";
 import { llc } from "./link_layer.ts";
 import { tickAmount, tickSet } from "./market_data.ts";
 import { broadcast, isOf, multicast } from "./network_layer.ts";
 import type { Primitive, Syntax } from "./syntax.ts";
-import { and, type Node, not, or, test } from "./tree.ts";
+import { and, type Node, not, number, or, test, type Value } from "./tree.ts";
 
 /**
  * The tree of an expression; `text` is quoted in errors. `asWritten`: as libpcap writes it down, before its
@@ -36,26 +34,17 @@ export function expand(syntax: Syntax, text: string, asWritten = false): Node {
     folds: !asWritten && !primitives.some(isGeneve),
     exact: asWritten || primitives.some(isLeftover),
     asWritten,
-    settled: new Set(),
-    leaves: new Map(),
-    leftovers: new Map(),
   };
-  const whole = walk(context, syntax);
-  const tree = context.folds ? withoutConstants(whole) : whole;
-  const verdict = context.folds ? verdictOf(tree, context.settled) : undefined;
-  if (verdict !== undefined) return { kind: "constant", value: verdict };
-  return context.leftovers.size > 0 ? withLeftovers(context, tree) : tree;
+  return walk(context, syntax);
 }
 
-/**
- * Whether libpcap's optimiser works on the expression: it is off where "geneve" is in it. What
- * `byte N & M` looks at depends on the way through the tests: such expressions are as they are written, too.
- */
+/** Whether libpcap's optimiser works on the expression: it is off where "geneve" is in it. */
 export function settles(syntax: Syntax): boolean {
-  return !primitivesOf(syntax).some((one) => isGeneve(one) || isLeftover(one));
+  return !primitivesOf(syntax).some(isGeneve);
 }
 
-function* primitivesOf(syntax: Syntax): Generator<Primitive> {
+/** The primitives of an expression, from the left to the right. */
+export function* primitivesOf(syntax: Syntax): Generator<Primitive> {
   switch (syntax.kind) {
     case "and":
     case "or":
@@ -134,9 +123,8 @@ function byte(context: Context, { offset, operator, value }: Byte): Node {
     case ">":
       return test(">", read, value);
     default: {
-      const marker = test("!=", read, 0); // stands for the test that leftovers.ts puts there
-      context.leftovers.set(marker, { operator, value });
-      return marker;
+      const left: Value = { kind: "operation", operator, left: read, right: number(value) };
+      return { ...test("!=", left, 0), written: "left behind" };
     }
   }
 }
@@ -145,6 +133,7 @@ function isGeneve({ kind }: Primitive): boolean {
   return kind === "geneve";
 }
 
-function isLeftover(syntax: Primitive): boolean {
+/** Whether it looks at what the test before it left behind. */
+export function isLeftover(syntax: Primitive): boolean {
   return syntax.kind === "byte" && (syntax.operator === "&" || syntax.operator === "|");
 }

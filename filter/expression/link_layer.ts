@@ -187,8 +187,7 @@ export function ends(source: Node, destination: Node, direction: Direction | und
 /** Whether any of the bits is set; the read is left behind without the mask. */
 export function hasBits(context: Context, value: Value, bits: number): Node {
   const found = test("!=", operation("&", value, number(bits)), 0);
-  if (context.asWritten) found.written = "bits";
-  context.leaves.set(found, value);
+  if (context.exact) found.written = "bits";
   return found;
 }
 

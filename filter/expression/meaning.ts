@@ -2,10 +2,14 @@
  * Purpose: what an expression means: which tests are made of a packet, and in which order. This is what all
  * that is compiled, and the interpreter, have to agree with.
  */
-import { expand, settles } from "./expand.ts";
+import { withAccumulator } from "./accumulator.ts";
+import { expand, isLeftover, primitivesOf, settles } from "./expand.ts";
+import { ExpressionError } from "./expression_error.ts";
 import { parseExpression } from "./parser.ts";
 import { type Plan, planOf } from "./plan.ts";
 import { settle } from "./settle.ts";
+import { withCalculated } from "./settle_calculated.ts";
+import type { Syntax } from "./syntax.ts";
 import type { Node } from "./tree.ts";
 
 /**
@@ -31,10 +35,20 @@ export function meaningOf(text: string): Meaning {
     const tree: Node = { kind: "constant", value: true };
     return { tree, plan: planOf(tree) };
   }
-  if (settles(syntax)) {
+  const primitives = [...primitivesOf(syntax)].length; // a block each, or more
+  const isSettled = settles(syntax);
+  if (isSettled && primitives <= MOST_BLOCKS) {
     const tree = expand(syntax, text, true), plan = planOf(tree);
-    if (plan.blocks.length <= MOST_BLOCKS) return { tree, plan: settle(plan) };
+    if (plan.blocks.length <= MOST_BLOCKS) {
+      return { tree, plan: settle(plan) ?? refuse(syntax, text) };
+    }
   }
-  const tree = expand(syntax, text);
-  return { tree, plan: planOf(tree) };
+  const tree = expand(syntax, text), plan = withAccumulator(planOf(tree)) ?? refuse(syntax, text);
+  return { tree, plan: isSettled ? withCalculated(plan, true) : plan };
+}
+
+function refuse(syntax: Syntax, text: string): never {
+  const { at } = primitivesOf(syntax).find(isLeftover)!;
+  const state = '"byte" with & or | behind too many tests';
+  throw new ExpressionError(text, at, state, "expected ether[…]");
 }

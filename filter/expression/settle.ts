@@ -8,34 +8,41 @@
  * behind changes no verdict.
  *
  * ```text
- *  plan as written ─▶ ways moved, pass by pass (settle_moves.ts) ─▶ values folded ─▶ plan
- *                       by what blocks end with (settle_drafts.ts)
+ *  plan as written ─▶ ways moved, pass by pass (settle_moves.ts) ─▶ calculated (settle_calculated.ts) ─▶ plan
+ *                       by how blocks end (settle_drafts.ts, settle_ends.ts)
  *                       and the shape of the ways (settle_flow.ts)
  * ```
  */
-import { Interner } from "./intern.ts";
-import { ordered } from "./order.ts";
-import { type Block, blockOf, type Plan } from "./plan.ts";
-import { bitsOf, type Draft, draftOf } from "./settle_drafts.ts";
+import { withAccumulator } from "./accumulator.ts";
+import type { Block, Plan } from "./plan.ts";
+import { calculated, withCalculated } from "./settle_calculated.ts";
+import { Ends } from "./settle_ends.ts";
 import { shapeOf, type Ways, waysOf } from "./settle_flow.ts";
-import { type Done, type Ends, passBy, pullUp } from "./settle_moves.ts";
-import { compares, folded, type Value } from "./tree.ts";
+import { type Done, passBy, pullUp } from "./settle_moves.ts";
 
 const MAX_SHUFFLES = 100; // passes in a row that only move ways: libpcap gives up there
-const ALL_BITS = 0xffffffff;
 
-/** The plan of what libpcap's optimised program does; its blocks as `expand` has them written. */
-export function settle(plan: Plan): Plan {
+/**
+ * The plan of what libpcap's optimised program does; its blocks as `expand` has them written. Nothing where it
+ * would be too large.
+ */
+export function settle(plan: Plan): Plan | undefined {
   if (plan.entry < 0) return plan;
   const ways = waysOf({ ...plan, blocks: plan.blocks.map(forBits) });
-  const blocks = ways.order.map((at) => plan.blocks[at]);
-  const all = new Interner(), drafts = blocks.map((block) => draftOf(block, all));
-  move(ways, drafts);
+  const blocks = ways.order.map((at) => plan.blocks[at]), ends = new Ends(blocks);
+  move(ways, ends);
   const settled = blocks.map((block, i) => {
     const [yes, no] = ways.to.subarray(2 * i, 2 * i + 2);
-    return drafts[i].jump === "bits" ? finished(block, no, yes) : finished(block, yes, no);
+    const { accumulator, jump } = ends.end(i), isSimple = ends.used[i] === 0;
+    if (jump !== "bits") return calculated({ ...block, yes, no }, isSimple);
+    // None of no bits is set, but the value is read: the mask is not a part of it any more.
+    const keepsRead = yes === no && block.written !== "left behind";
+    const left = keepsRead ? accumulator : block.left;
+    return calculated({ ...block, left, yes: no, no: yes }, isSimple);
   });
-  return ordered(atRoot(settled, ways.entry));
+  const begun = atRoot(settled, ways.entry);
+  const whole = withAccumulator(begun, blocks.map((_, i) => ends.end(i)));
+  return whole && withCalculated(whole, false);
 }
 
 /** What asks for bits leads by "yes" where one is set. */
@@ -44,56 +51,13 @@ function forBits(block: Block): Block {
 }
 
 /** Passes until one changes nothing. */
-function move(ways: Ways, drafts: Draft[]): void {
-  const first = endsOf(drafts, "first"), later = endsOf(drafts, "later");
-  let shuffles = 0;
-  for (let pass = 0; shuffles < MAX_SHUFFLES; pass++) {
-    const shape = shapeOf(ways);
-    let done: Done = pass === 0 ? 2 : 0;
-    drafts.forEach((draft, i) => {
-      if (pass === 0 && draft.turns) turn(ways, i);
-      if (draft.outcome === undefined || draft.seen === "later" && pass === 0) return;
-      const way = ways.to[2 * i + (draft.outcome ? 0 : 1)];
-      if (ways.to[2 * i] !== ways.to[2 * i + 1]) done = 2;
-      ways.to.fill(way, 2 * i, 2 * i + 2);
-    });
-    const ends = pass === 0 ? first : later;
-    const passed = passBy(ways, shape, ends), pulled = pullUp(ways, shape, ends);
-    done = Math.max(done, passed, pulled) as Done;
+function move(ways: Ways, ends: Ends): void {
+  for (let shuffles = 0; shuffles < MAX_SHUFFLES;) {
+    const shape = shapeOf(ways), begun: Done = ends.begin(ways, shape) ? 2 : 0;
+    const done = Math.max(begun, passBy(ways, shape, ends), pullUp(ways, shape, ends));
     if (done === 0) return;
     shuffles = done === 2 ? 0 : shuffles + 1;
   }
-}
-
-function endsOf(drafts: Draft[], pass: "first" | "later"): Ends {
-  const jumps = new Map<string, number>();
-  const jumpId = (jump: string) => jumps.get(jump) ?? jumps.set(jump, jumps.size).size - 1;
-  return {
-    equal: jumpId("=="),
-    jump: Int32Array.from(drafts, ({ jump }) => jumpId(jump)),
-    accumulator: Int32Array.from(drafts, (draft) => draft[pass]),
-    operand: Int32Array.from(drafts, ({ operand }) => operand),
-  };
-}
-
-function turn({ to }: Ways, block: number): void {
-  const yes = to[2 * block];
-  to[2 * block] = to[2 * block + 1];
-  to[2 * block + 1] = yes;
-}
-
-/** With what libpcap calculates in its second round, in which no way is moved any more. */
-function finished(block: Block, yes: number, no: number): Block {
-  const left = folded(block.left), right = folded(block.right);
-  const finish = (value: Value, yes: number, no: number) =>
-    blockOf({ relation: block.relation, left: value, right }, yes, no);
-  if (left.kind === "number" && right.kind === "number") {
-    const way = compares(block.relation, left.value, right.value) ? yes : no;
-    return finish(left, way, way);
-  }
-  // All bits are a test of any bit for libpcap, and that is always true.
-  const bits = bitsOf({ ...block, left, right });
-  return bits?.mask === ALL_BITS ? finish(bits.of, no, no) : finish(left, yes, no);
 }
 
 /** Of blocks at the begin that lead on in any case only the first one reads, and only for what comes then. */

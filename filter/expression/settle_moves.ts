@@ -8,16 +8,8 @@
  * ```
  * Shape and ways in are those at the begin of the pass even where ways have been moved since.
  */
+import type { Ends } from "./settle_ends.ts";
 import { type Shape, type Ways, waysIn } from "./settle_flow.ts";
-
-/** How the blocks end in this pass, by numbers. */
-export interface Ends {
-  readonly jump: Int32Array;
-  readonly accumulator: Int32Array;
-  readonly operand: Int32Array;
-  /** The jump that compares for equality with a number. */
-  readonly equal: number;
-}
 
 /** What a pass has done: nothing; only moved; or left blocks out as well. */
 export type Done = 0 | 1 | 2;
@@ -36,7 +28,7 @@ export function passBy(ways: Ways, shape: Shape, ends: Ends): Done {
       for (const way of [2 * block, 2 * block + 1]) {
         const next = to[way];
         if (next < 0) continue;
-        if (to[2 * next] === to[2 * next + 1]) {
+        if (to[2 * next] === to[2 * next + 1] && keeps(block, to[2 * next])) {
           to[way] = to[2 * next];
           done = 2;
         }
@@ -45,6 +37,12 @@ export function passBy(ways: Ways, shape: Shape, ends: Ends): Done {
     }
   }
   return done;
+
+  /** Whether what looks at the accumulator behind the target finds there what it is to find. */
+  function keeps(from: number, target: number): boolean {
+    return target < 0 || ends.used[target] === 0 ||
+      ends.accumulator[from] === ends.accumulator[target];
+  }
 
   /** Where the block leads that the way leads to, if what was asked before tells; libpcap's first find. */
   function known(way: number): number | undefined {
@@ -57,7 +55,8 @@ export function passBy(ways: Ways, shape: Shape, ends: Ends): Done {
         const same = ends.operand[block] === ends.operand[next];
         if (!same && (no === 1 || ends.jump[block] !== ends.equal)) continue;
         if (!shape.dominates(size + 2 * block + no, size + way)) continue;
-        return to[2 * next + (same ? no : 1)]; // equal to another number: not to this one
+        const target = to[2 * next + (same ? no : 1)]; // equal to another number: not to this one
+        if (keeps(way >> 1, target)) return target;
       }
     }
     return undefined;

@@ -15,18 +15,24 @@ export const TRANSPORT = { tcp: 6, udp: 17, sctp: 132 } as const;
 const IP6_HEADER = 40;
 const ALL = [TRANSPORT.sctp, TRANSPORT.tcp, TRANSPORT.udp]; // in libpcap's order
 
+/** From a port to another; of "portrange" both are tested, even if they are the same. */
+export interface Ports {
+  from: number;
+  to: number;
+  isRange: boolean;
+}
+
 /** Whether a port of the packet is one of these; `protocol` nothing: of TCP, UDP or SCTP. */
 export function portRange(
   context: Context,
   protocol: number | undefined,
   direction: Direction | undefined,
-  from: number,
-  to: number,
+  range: Ports,
 ): Node {
   const protocols = protocol === undefined ? ALL : [protocol];
   return or(
-    ipPort(context, 6, protocols, direction, from, to),
-    ipPort(context, 4, protocols, direction, from, to),
+    ipPort(context, 6, protocols, direction, range),
+    ipPort(context, 4, protocols, direction, range),
   );
 }
 
@@ -36,14 +42,13 @@ export function ipPort(
   version: 4 | 6,
   protocols: number[],
   direction: Direction | undefined,
-  from: number,
-  to: number,
+  range: Ports,
 ): Node {
   const field = () => readNetwork(context, version === 4 ? 9 : 6, 1);
   const first = () => version === 4 ? [isFirstFragment(context)] : [];
   const ports = () => {
     const place = transportPlace(context, version);
-    const [source, destination] = [0, 2].map((offset) => isPort(place, offset, from, to));
+    const [source, destination] = [0, 2].map((offset) => isPort(context, place, offset, range));
     return ends(source, destination, direction);
   };
   const linked = carries(context, version === 4 ? ETHERTYPE.IP : ETHERTYPE.IP6);
@@ -68,8 +73,8 @@ export function isFirstFragment(context: Context): Node {
   return not(hasBits(context, readNetwork(context, 6, 2), 0x1fff));
 }
 
-function isPort(place: Place, offset: number, from: number, to: number): Node {
-  const port = readAt(place, offset, 2);
-  if (from === to) return test("==", port, from);
+function isPort({ exact }: Context, place: Place, offset: number, range: Ports): Node {
+  const port = readAt(place, offset, 2), { from, to, isRange } = range;
+  if (from === to && !(exact && isRange)) return test("==", port, from);
   return and(test(">=", port, Math.min(from, to)), not(test(">", port, Math.max(from, to))));
 }

@@ -59,9 +59,10 @@ export interface Test {
 
 /**
  * How libpcap writes a test down, where the test itself does not tell: both sides calculated, the right one
- * in a register; or one for bits that are set. settle.ts asks for it.
+ * in a register; one for bits that are set; or one of what the test before it left in the accumulator, instead
+ * of the value that is operated on. settle.ts asks for the first two; accumulator.ts puts in what was left.
  */
-export type Written = "calculated" | "bits";
+export type Written = "calculated" | "bits" | "left behind";
 
 /** What is true or false of a packet. */
 export type Node =
