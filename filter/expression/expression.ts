@@ -2,9 +2,10 @@
  * Purpose: an expression, compiled: from text to a function that judges packets.
  *
  * ```text
- *  text ─ parser ─▶ syntax ─ expand ─▶ tree ─ planOf, optimise ─▶ plan ─┬▶ JavaScript: a function, the hot loop
- *                                       │                               ├▶ classic BPF: packet: and udp: sockets
- *                                       └▶ interpreter (the oracle)     └▶ eBPF: xdp: ports
+ *  text ─ meaningOf ─▶ tree, plan ─ optimise ─▶ plan ─┬▶ JavaScript: a function, the hot loop
+ *                             │    the same verdicts    ├▶ classic BPF: packet: and udp: sockets
+ *                             ▼                         └▶ eBPF: xdp: ports
+ *                             interpreter (the oracle)
  * ```
  */
 import { interpret } from "./interpret.ts";
@@ -29,9 +30,9 @@ export type Matches = (
 export class Expression {
   /** As it was given. */
   readonly text: string;
-  /** What it means. */
+  /** What it asks for, as libpcap writes it down. */
   readonly tree: Node;
-  /** The same as tests in their order, without repetitions. */
+  /** What it means: tests in their order, without repetitions. */
   readonly plan: Plan;
   /** Judges a packet. */
   readonly matches: Matches;

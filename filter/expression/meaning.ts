@@ -1,6 +1,10 @@
 /**
  * Purpose: what an expression means: which tests are made of a packet, and in which order. This is what all
  * that is compiled, and the interpreter, have to agree with.
+ *
+ * ```text
+ *  text ─ parser ─▶ syntax ─ expand ─▶ tree ─ planOf ─▶ plan as written ─ settle ─▶ plan
+ * ```
  */
 import { withAccumulator } from "./accumulator.ts";
 import { expand, isLeftover, primitivesOf, settles } from "./expand.ts";
