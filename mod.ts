@@ -43,11 +43,11 @@ export { Expression, type Matches } from "./filter/expression/expression.ts";
 export { ExpressionError } from "./filter/expression/expression_error.ts";
 
 // The filter language's insides, and programs for kernel and driver.
-export { CannotPush } from "./filter/expression/cannot_push.ts";
-export { type ClassicBpf, toClassicBpf } from "./filter/expression/to_classic_bpf.ts";
-export { type Ebpf } from "./filter/expression/ebpf_assembler.ts";
-export { toEbpf } from "./filter/expression/to_ebpf.ts";
-export { type Block, type Plan } from "./filter/expression/plan.ts";
+export { CannotPush } from "./filter/expression/compilers/cannot_push.ts";
+export { type ClassicBpf, toClassicBpf } from "./filter/expression/compilers/to_classic_bpf.ts";
+export { type Ebpf } from "./filter/expression/compilers/ebpf_assembler.ts";
+export { toEbpf } from "./filter/expression/compilers/to_ebpf.ts";
+export { type Block, type Plan } from "./filter/expression/plan/plan.ts";
 export {
   type Load,
   type Node,
@@ -56,8 +56,8 @@ export {
   type Test,
   type Value,
   type Written,
-} from "./filter/expression/tree.ts";
-export { printTree } from "./filter/expression/print_tree.ts";
+} from "./filter/expression/plan/tree.ts";
+export { printTree } from "./filter/expression/plan/print_tree.ts";
 export {
   type Push,
   type PushedFilter,

@@ -14,9 +14,9 @@
  * read: no read of a packet that ends with the region can be misread.
  */
 import { MORE_FRAGMENTS } from "../ffi/layout.ts";
-import { toJavaScript } from "../filter/expression/to_javascript.ts";
+import { toJavaScript } from "../filter/expression/compilers/to_javascript.ts";
 import type { PacketFilter } from "../filter/packet_filter.ts";
-import { ACCEPT } from "../filter/expression/plan.ts";
+import { ACCEPT } from "../filter/expression/plan/plan.ts";
 import { VERDICT } from "../filter/verdict.ts";
 import {
   canBePlain,

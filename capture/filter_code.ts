@@ -2,11 +2,11 @@
  * Purpose: what a filter becomes, for `--print-code`: the tree that its expression means, the loop, and the
  * programs for kernel and driver, whether they run here or not.
  */
-import { CannotPush } from "../filter/expression/cannot_push.ts";
+import { CannotPush } from "../filter/expression/compilers/cannot_push.ts";
 import type { Expression } from "../filter/expression/expression.ts";
-import { planSize, printTree } from "../filter/expression/print_tree.ts";
-import { toClassicBpf } from "../filter/expression/to_classic_bpf.ts";
-import { toEbpf } from "../filter/expression/to_ebpf.ts";
+import { planSize, printTree } from "../filter/expression/plan/print_tree.ts";
+import { toClassicBpf } from "../filter/expression/compilers/to_classic_bpf.ts";
+import { toEbpf } from "../filter/expression/compilers/to_ebpf.ts";
 import { NOTHING_PLAIN } from "./loop_source.ts";
 import type { PushedFilter } from "./push_filter.ts";
 

@@ -10,13 +10,13 @@
  */
 import type { PortOptions, Wanted } from "../ffi/port.ts";
 import { parsePortName, type PortName } from "../ffi/port_name.ts";
-import { CannotPush } from "../filter/expression/cannot_push.ts";
+import { CannotPush } from "../filter/expression/compilers/cannot_push.ts";
 import type { Expression } from "../filter/expression/expression.ts";
-import { forPacketSocket } from "../filter/expression/for_packet_socket.ts";
-import { forUdpSocket } from "../filter/expression/for_udp_socket.ts";
-import { optimise } from "../filter/expression/optimise.ts";
-import { toClassicBpf } from "../filter/expression/to_classic_bpf.ts";
-import { toEbpf } from "../filter/expression/to_ebpf.ts";
+import { forPacketSocket } from "../filter/expression/compilers/for_packet_socket.ts";
+import { forUdpSocket } from "../filter/expression/compilers/for_udp_socket.ts";
+import { optimise } from "../filter/expression/plan/optimise.ts";
+import { toClassicBpf } from "../filter/expression/compilers/to_classic_bpf.ts";
+import { toEbpf } from "../filter/expression/compilers/to_ebpf.ts";
 import type { PacketFilter } from "../filter/packet_filter.ts";
 
 /** Whether a filter runs as early as its port allows, or in user space only. */

@@ -18,7 +18,7 @@ import {
 } from "../ffi/layout.ts";
 import { TickRing } from "../engine/tick_ring.ts";
 import { FakePort } from "../ffi/fake_port.ts";
-import { blankPacket, samplePackets } from "../filter/expression/sample.ts";
+import { blankPacket, samplePackets } from "../filter/expression/plan/sample.ts";
 import type { PacketFilter } from "../filter/packet_filter.ts";
 import type { HotLoop } from "./hot_loop.ts";
 import { TALLY_LENGTH } from "./tally.ts";

@@ -5,8 +5,8 @@
  * A packet stands at places below 2^31; a sum of places wraps, and what is negative then is the kernel's
  * own data, which `special` gives.
  */
-import type { BpfInstruction } from "../filter/expression/bpf_instruction.ts";
-import { calculate, type Operator } from "../filter/expression/tree.ts";
+import type { BpfInstruction } from "../filter/expression/compilers/bpf_instruction.ts";
+import { calculate, type Operator } from "../filter/expression/plan/tree.ts";
 
 /** What is thrown at what the kernel's check of a program refuses. */
 export class InvalidProgram extends Error {}

@@ -1,12 +1,12 @@
 /** Classic BPF: compared with the interpreter of trees, in an interpreter of its own and in the kernel. */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { bpfInstructions } from "../filter/expression/bpf_instruction.ts";
-import { bpfText } from "../filter/expression/bpf_text.ts";
-import { CannotPush } from "../filter/expression/cannot_push.ts";
+import { bpfInstructions } from "../filter/expression/compilers/bpf_instruction.ts";
+import { bpfText } from "../filter/expression/compilers/bpf_text.ts";
+import { CannotPush } from "../filter/expression/compilers/cannot_push.ts";
 import { interpret } from "../filter/expression/interpret.ts";
-import { planOf } from "../filter/expression/plan.ts";
-import { type ClassicBpf, toClassicBpf } from "../filter/expression/to_classic_bpf.ts";
+import { planOf } from "../filter/expression/plan/plan.ts";
+import { type ClassicBpf, toClassicBpf } from "../filter/expression/compilers/to_classic_bpf.ts";
 import {
   and,
   headerBytes,
@@ -19,7 +19,7 @@ import {
   type Relation,
   test,
   type Value,
-} from "../filter/expression/tree.ts";
+} from "../filter/expression/plan/tree.ts";
 import { runBpf } from "./bpf_interpreter.ts";
 import { withSeeds } from "./engine_seed.ts";
 import { KernelFilter } from "./kernel_filter.ts";

@@ -1,8 +1,8 @@
 /** Expressions as eBPF, run by an interpreter (ebpf.ts) and by the kernel, compared with `interpret`. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { CannotPush } from "../filter/expression/cannot_push.ts";
-import { planOf } from "../filter/expression/plan.ts";
-import { toEbpf } from "../filter/expression/to_ebpf.ts";
+import { CannotPush } from "../filter/expression/compilers/cannot_push.ts";
+import { planOf } from "../filter/expression/plan/plan.ts";
+import { toEbpf } from "../filter/expression/compilers/to_ebpf.ts";
 import {
   and,
   headerBytes,
@@ -14,7 +14,7 @@ import {
   or,
   test,
   type Value,
-} from "../filter/expression/tree.ts";
+} from "../filter/expression/plan/tree.ts";
 import { runPiece } from "./ebpf.ts";
 import { withSeeds } from "./engine_seed.ts";
 import { kernelVerdicts, noKernelBpf } from "./kernel_bpf.ts";

@@ -1,14 +1,14 @@
 /** What expressions mean on Ethernet: against tcpdump, and where tcpdump has nothing to say. */
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { expand, settles } from "../filter/expression/expand.ts";
+import { expand, settles } from "../filter/expression/ethernet/expand.ts";
 import { ExpressionError } from "../filter/expression/expression_error.ts";
 import { interpret } from "../filter/expression/interpret.ts";
 import { meaningOf } from "../filter/expression/meaning.ts";
-import { parseExpression } from "../filter/expression/parser.ts";
-import { planOf } from "../filter/expression/plan.ts";
-import { etherProtocol, ipProtocol } from "../filter/expression/protocol_numbers.ts";
-import { serviceOf } from "../filter/expression/services.ts";
-import { MAX_DEPTH, type Node, type Value } from "../filter/expression/tree.ts";
+import { parseExpression } from "../filter/expression/language/parser.ts";
+import { planOf } from "../filter/expression/plan/plan.ts";
+import { etherProtocol, ipProtocol } from "../filter/expression/ethernet/protocol_numbers.ts";
+import { serviceOf } from "../filter/expression/ethernet/services.ts";
+import { MAX_DEPTH, type Node, type Value } from "../filter/expression/plan/tree.ts";
 import { ARITHMETIC, EVERYDAY, PAIRS, PRIMITIVES, REFUSED } from "./filter_corpus.ts";
 import { ethernet, ipv4, type Ipv4Header, type Typed, udp, vlan } from "./filter_layers.ts";
 import { type FilterPacket, filterPackets } from "./filter_packets.ts";

@@ -5,10 +5,10 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { InstrumentType, Side } from "../engine/tick.ts";
 import { ExpressionError } from "../filter/expression/expression_error.ts";
-import { parseExpression } from "../filter/expression/parser.ts";
-import type { Syntax } from "../filter/expression/syntax.ts";
-import { TICK_NAMES } from "../filter/expression/tick_words.ts";
-import { MAX_CHARACTERS, MAX_NESTING } from "../filter/expression/token_reader.ts";
+import { parseExpression } from "../filter/expression/language/parser.ts";
+import type { Syntax } from "../filter/expression/language/syntax.ts";
+import { TICK_NAMES } from "../filter/expression/language/tick_words.ts";
+import { MAX_CHARACTERS, MAX_NESTING } from "../filter/expression/language/token_reader.ts";
 
 const LIMIT_MS = 500; // generous: the machine is shared; what went through all of it twice takes far longer
 

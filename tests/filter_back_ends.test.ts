@@ -1,14 +1,14 @@
 /** The back ends against the interpreter, and with it each other: every expression of the corpus. */
 import { assert, assertEquals } from "@std/assert";
-import { CannotPush } from "../filter/expression/cannot_push.ts";
-import { bpfInstructions } from "../filter/expression/bpf_instruction.ts";
+import { CannotPush } from "../filter/expression/compilers/cannot_push.ts";
+import { bpfInstructions } from "../filter/expression/compilers/bpf_instruction.ts";
 import { Expression } from "../filter/expression/expression.ts";
 import { ExpressionError } from "../filter/expression/expression_error.ts";
 import { interpret } from "../filter/expression/interpret.ts";
 import { meaningOf } from "../filter/expression/meaning.ts";
-import type { Plan } from "../filter/expression/plan.ts";
-import { toClassicBpf } from "../filter/expression/to_classic_bpf.ts";
-import { toEbpf } from "../filter/expression/to_ebpf.ts";
+import type { Plan } from "../filter/expression/plan/plan.ts";
+import { toClassicBpf } from "../filter/expression/compilers/to_classic_bpf.ts";
+import { toEbpf } from "../filter/expression/compilers/to_ebpf.ts";
 import { runBpf } from "./bpf_interpreter.ts";
 import { seededRandom } from "./engine_seed.ts";
 import { randomExpressions } from "./filter_comparison.ts";

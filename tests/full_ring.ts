@@ -6,7 +6,7 @@ import { TickRing } from "../engine/tick_ring.ts";
 import { FakePort } from "../ffi/fake_port.ts";
 import { bufferByte, type Ring, SLOT_WORDS } from "../ffi/layout.ts";
 import type { Expression } from "../filter/expression/expression.ts";
-import type { Plan } from "../filter/expression/plan.ts";
+import type { Plan } from "../filter/expression/plan/plan.ts";
 import { PacketFilter } from "../filter/packet_filter.ts";
 import { VERDICT } from "../filter/verdict.ts";
 import type { FilterPacket } from "./filter_packets.ts";

@@ -12,7 +12,7 @@ import {
   type Relation,
   test,
   type Value,
-} from "../filter/expression/tree.ts";
+} from "../filter/expression/plan/tree.ts";
 
 /** Gives random u32s: see `seededRandom`. */
 export type Random = () => number;

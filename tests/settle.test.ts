@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { Expression } from "../filter/expression/expression.ts";
 import { interpret } from "../filter/expression/interpret.ts";
 import { meaningOf } from "../filter/expression/meaning.ts";
-import { ACCEPT, REJECT } from "../filter/expression/plan.ts";
+import { ACCEPT, REJECT } from "../filter/expression/plan/plan.ts";
 import { ethernet, ipv4, tcp, type Typed, vlan } from "./filter_layers.ts";
 
 const ACK = 0x10, NOTHING = new Uint8Array();

@@ -5,12 +5,20 @@ import { PacketPort } from "../ffi/packet_port.ts";
 import { PortError } from "../ffi/port_error.ts";
 import { type Port, type PortOptions, RX, TX } from "../ffi/port.ts";
 import { UdpPort } from "../ffi/udp_port.ts";
-import { CannotPush } from "../filter/expression/cannot_push.ts";
-import { forPacketSocket } from "../filter/expression/for_packet_socket.ts";
-import { forUdpSocket } from "../filter/expression/for_udp_socket.ts";
-import { ACCEPT, planOf, REJECT } from "../filter/expression/plan.ts";
-import { toClassicBpf } from "../filter/expression/to_classic_bpf.ts";
-import { and, headerBytes, loadAt, type Node, not, or, test } from "../filter/expression/tree.ts";
+import { CannotPush } from "../filter/expression/compilers/cannot_push.ts";
+import { forPacketSocket } from "../filter/expression/compilers/for_packet_socket.ts";
+import { forUdpSocket } from "../filter/expression/compilers/for_udp_socket.ts";
+import { ACCEPT, planOf, REJECT } from "../filter/expression/plan/plan.ts";
+import { toClassicBpf } from "../filter/expression/compilers/to_classic_bpf.ts";
+import {
+  and,
+  headerBytes,
+  loadAt,
+  type Node,
+  not,
+  or,
+  test,
+} from "../filter/expression/plan/tree.ts";
 import { withSeeds } from "./engine_seed.ts";
 import { inNamespace } from "./namespace.ts";
 import { tickPacket } from "./packets.ts";

@@ -1,7 +1,7 @@
 /** Purpose: judges packets by trees, as the interpreter judges them by the plans of these. */
 import { interpret } from "../filter/expression/interpret.ts";
-import { type Plan, planOf } from "../filter/expression/plan.ts";
-import type { Node } from "../filter/expression/tree.ts";
+import { type Plan, planOf } from "../filter/expression/plan/plan.ts";
+import type { Node } from "../filter/expression/plan/tree.ts";
 
 const plans = new WeakMap<Node, Plan>();
 

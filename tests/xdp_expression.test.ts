@@ -4,9 +4,9 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { RX, TX } from "../ffi/port.ts";
-import { planOf } from "../filter/expression/plan.ts";
-import { toEbpf } from "../filter/expression/to_ebpf.ts";
-import { and, headerBytes, loadAt, type Node, or, test } from "../filter/expression/tree.ts";
+import { planOf } from "../filter/expression/plan/plan.ts";
+import { toEbpf } from "../filter/expression/compilers/to_ebpf.ts";
+import { and, headerBytes, loadAt, type Node, or, test } from "../filter/expression/plan/tree.ts";
 import { withSeeds } from "./engine_seed.ts";
 import { kernelVerdicts } from "./kernel_bpf.ts";
 import { tickPacket } from "./packets.ts";

@@ -2,8 +2,8 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Wanted } from "../ffi/port.ts";
 import { xdpProgram } from "../ffi/xdp_program.ts";
-import { planOf } from "../filter/expression/plan.ts";
-import { toEbpf } from "../filter/expression/to_ebpf.ts";
+import { planOf } from "../filter/expression/plan/plan.ts";
+import { toEbpf } from "../filter/expression/compilers/to_ebpf.ts";
 import { PacketFilter } from "../filter/packet_filter.ts";
 import { VERDICT } from "../filter/verdict.ts";
 import { Random } from "../sender/random.ts";

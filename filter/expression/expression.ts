@@ -2,18 +2,18 @@
  * Purpose: an expression, compiled: from text to a function that judges packets.
  *
  * ```text
- *  text ─ meaningOf ─▶ tree, plan ─ optimise ─▶ plan ─┬▶ JavaScript: a function, the hot loop
- *                             │    the same verdicts    ├▶ classic BPF: packet: and udp: sockets
- *                             ▼                         └▶ eBPF: xdp: ports
- *                             interpreter (the oracle)
+ *  text ─ language/ ─▶ syntax ─ ethernet/ ─▶ tree ─ plan/ ─▶ plan ─ compilers/ ─┬▶ JavaScript: a function, the hot loop
+ *        parser.ts            expand.ts          settle.ts,  │                   ├▶ classic BPF: packet: and udp: sockets
+ *                                                optimise.ts │                   └▶ eBPF: xdp: ports
+ *                                                            └▶ interpret.ts, the oracle
  * ```
  */
 import { interpret } from "./interpret.ts";
-import { optimise } from "./optimise.ts";
+import { optimise } from "./plan/optimise.ts";
 import { meaningOf } from "./meaning.ts";
-import type { Plan } from "./plan.ts";
-import { toJavaScript } from "./to_javascript.ts";
-import type { Node } from "./tree.ts";
+import type { Plan } from "./plan/plan.ts";
+import { toJavaScript } from "./compilers/to_javascript.ts";
+import type { Node } from "./plan/tree.ts";
 
 /**
  * Whether a packet, at `bytes[at .. at + length)`, is wanted; `wireLength` is what it had before it was cut.

@@ -1,7 +1,7 @@
 /**
  * Purpose: what is wrong with an expression, where, and what was expected there.
  */
-import type { Span } from "./syntax.ts";
+import type { Span } from "./language/syntax.ts";
 
 const WIDTH = 72, BEFORE = 40; // of a long expression so much is shown, and so much of it before the place
 

@@ -1,8 +1,8 @@
 /**
  * Purpose: judges a packet by walking the plan, block by block: slow and plain, the oracle of all that is compiled.
  */
-import { ACCEPT, type Plan } from "./plan.ts";
-import { calculate, compares, type Load, type Value } from "./tree.ts";
+import { ACCEPT, type Plan } from "./plan/plan.ts";
+import { calculate, compares, type Load, type Value } from "./plan/tree.ts";
 
 /** The packet that is judged, at `bytes[at .. at + length)`. */
 interface Packet {

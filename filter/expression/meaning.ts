@@ -6,15 +6,15 @@
  *  text ─ parser ─▶ syntax ─ expand ─▶ tree ─ planOf ─▶ plan as written ─ settle ─▶ plan
  * ```
  */
-import { withAccumulator } from "./accumulator.ts";
-import { expand, isLeftover, primitivesOf, settles } from "./expand.ts";
+import { withAccumulator } from "./ethernet/accumulator.ts";
+import { expand, isLeftover, primitivesOf, settles } from "./ethernet/expand.ts";
 import { ExpressionError } from "./expression_error.ts";
-import { parseExpression } from "./parser.ts";
-import { type Plan, planOf } from "./plan.ts";
-import { settle } from "./settle.ts";
-import { withCalculated } from "./settle_calculated.ts";
-import type { Syntax } from "./syntax.ts";
-import type { Node } from "./tree.ts";
+import { parseExpression } from "./language/parser.ts";
+import { type Plan, planOf } from "./plan/plan.ts";
+import { settle } from "./plan/settle.ts";
+import { withCalculated } from "./plan/settle_calculated.ts";
+import type { Syntax } from "./language/syntax.ts";
+import type { Node } from "./plan/tree.ts";
 
 /**
  * Blocks up to which libpcap's optimiser is followed, whose work grows with their number's square. In larger

@@ -14,10 +14,10 @@
  * "vlan", "mpls", "pppoes" and "geneve" move them for all that stands to the right, whatever and, or, not
  * stand between: as pcap-filter(7) has it.
  */
-import { ExpressionError } from "./expression_error.ts";
-import type { Span } from "./syntax.ts";
-import { calculate, type Load, loadAt, number, operation, type Operator } from "./tree.ts";
-import type { Node, Value } from "./tree.ts";
+import { ExpressionError } from "../expression_error.ts";
+import type { Span } from "../language/syntax.ts";
+import { calculate, type Load, loadAt, number, operation, type Operator } from "../plan/tree.ts";
+import type { Node, Value } from "../plan/tree.ts";
 
 /** Somewhere in the packet: `offset` bytes behind `base`, or from its begin. */
 export interface Place {

@@ -9,8 +9,8 @@
  * Words are little-endian, as the machine is. A comparison with a number exchanges the number's bytes,
  * once, instead of the packet's, each time.
  */
-import type { Interner } from "./intern.ts";
-import type { Load, Operator, Value } from "./tree.ts";
+import type { Interner } from "../plan/intern.ts";
+import type { Load, Operator, Value } from "../plan/tree.ts";
 
 /** How the text reads a packet. */
 export interface JavaScriptReads {

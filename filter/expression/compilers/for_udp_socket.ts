@@ -12,12 +12,12 @@
  */
 import { Terms } from "./bpf_terms.ts";
 import { CannotPush } from "./cannot_push.ts";
-import { ordered } from "./order.ts";
-import type { Plan } from "./plan.ts";
+import { ordered } from "../plan/order.ts";
+import type { Plan } from "../plan/plan.ts";
 import { acceptLonger } from "./socket_plan.ts";
-import { calculate, compares, type Load, loadAt, number, type Operator } from "./tree.ts";
-import type { Value } from "./tree.ts";
-import { usesLength } from "./uses_length.ts";
+import { calculate, compares, type Load, loadAt, number, type Operator } from "../plan/tree.ts";
+import type { Value } from "../plan/tree.ts";
+import { usesLength } from "../plan/uses_length.ts";
 
 const NETWORK = -0x100000; // SKF_NET_OFF (linux/filter.h): the IPv4 header
 const MADE_UP = 34; // bytes of ours before the UDP header

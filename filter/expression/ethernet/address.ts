@@ -7,9 +7,9 @@ import { carries, ethernetHost } from "./link_layer.ts";
 import { type Carrier, carriesIn, decnetHost, ip4Net, ip6Net } from "./network_layer.ts";
 import { etherProtocol, ipProtocol, isoProtocol } from "./protocol_numbers.ts";
 import { type Service, serviceOf } from "./services.ts";
-import type { Identifier, Qualifiers } from "./syntax.ts";
+import type { Identifier, Qualifiers } from "../language/syntax.ts";
 import { portRange, TRANSPORT } from "./transport_layer.ts";
-import type { Node } from "./tree.ts";
+import type { Node } from "../plan/tree.ts";
 
 const ALL_BITS = 0xffffffff, MOST_PORT = 0xffff;
 

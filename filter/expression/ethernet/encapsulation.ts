@@ -12,8 +12,8 @@
  */
 import { type Context, masked, type Place, readAt, readNetwork, refuse } from "./context.ts";
 import { carries, ETHERTYPE, ip4Flag, isZero, PPP_MPLS, typeIs } from "./link_layer.ts";
-import { headerBytes, loadAt } from "./tree.ts";
-import { and, type Node, number, operation, or, test, type Value } from "./tree.ts";
+import { headerBytes, loadAt } from "../plan/tree.ts";
+import { and, type Node, number, operation, or, test, type Value } from "../plan/tree.ts";
 import { ipPort, transportPlace } from "./transport_layer.ts";
 
 const GENEVE_PORT = 6081; // RFC 8926, 3.3

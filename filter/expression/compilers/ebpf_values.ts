@@ -7,8 +7,8 @@
  *                                      if w0 == 0x8                 the number's bytes are turned, once
  * ```
  */
-import type { Block } from "./plan.ts";
-import { type Load, number, type Value } from "./tree.ts";
+import type { Block } from "../plan/plan.ts";
+import { type Load, number, type Value } from "../plan/tree.ts";
 
 /** MAX_PACKET_OFF: further in no program may read. */
 export const MAX_READ = 0xffff;

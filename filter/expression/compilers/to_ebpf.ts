@@ -28,8 +28,8 @@ import {
   most,
   reach,
 } from "./ebpf_values.ts";
-import { ACCEPT, type Block, type Plan } from "./plan.ts";
-import { compares, type Load, type Value } from "./tree.ts";
+import { ACCEPT, type Block, type Plan } from "../plan/plan.ts";
+import { compares, type Load, type Value } from "../plan/tree.ts";
 
 /** Jumps reach 32767 instructions; the rest of the XDP program wants some. */
 const MAX_INSTRUCTIONS = 32_000;

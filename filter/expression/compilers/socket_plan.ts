@@ -1,8 +1,8 @@
 /**
  * Purpose: what plans for the filters of packet: and udp: sockets have in common: a test before all others.
  */
-import { ACCEPT, type Plan } from "./plan.ts";
-import { number } from "./tree.ts";
+import { ACCEPT, type Plan } from "../plan/plan.ts";
+import { number } from "../plan/tree.ts";
 
 /** The plan, but accepting what is longer than so many bytes without another question. */
 export function acceptLonger(plan: Plan, bytes: number): Plan {

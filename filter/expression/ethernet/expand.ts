@@ -16,8 +16,8 @@ import { geneve, mpls, pppoed, pppoes, vlan } from "./encapsulation.ts";
 import { llc } from "./link_layer.ts";
 import { tickAmount, tickSet } from "./market_data.ts";
 import { broadcast, isOf, multicast } from "./network_layer.ts";
-import type { Primitive, Syntax } from "./syntax.ts";
-import { and, type Node, not, number, or, test, type Value } from "./tree.ts";
+import type { Primitive, Syntax } from "../language/syntax.ts";
+import { and, type Node, not, number, or, test, type Value } from "../plan/tree.ts";
 
 /**
  * The tree of an expression; `text` is quoted in errors. `asWritten`: as libpcap writes it down, before its

@@ -8,10 +8,10 @@
  * ```
  * So a packet with a tag is let through, and one of which the port will show less than there is.
  */
-import { ACCEPT, type Plan } from "./plan.ts";
+import { ACCEPT, type Plan } from "../plan/plan.ts";
 import { acceptLonger, behindOne } from "./socket_plan.ts";
-import { loadAt, number } from "./tree.ts";
-import { usesLength } from "./uses_length.ts";
+import { loadAt, number } from "../plan/tree.ts";
+import { usesLength } from "../plan/uses_length.ts";
 
 /** Where the kernel notes a tag: SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT (linux/filter.h). */
 const TAG_PRESENT = -0x1000 + 48;

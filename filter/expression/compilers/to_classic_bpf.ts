@@ -23,8 +23,8 @@ import {
 import { LARGEST_PLACE, type LoadTerm, type OperationTerm, type Term, Terms } from "./bpf_terms.ts";
 import { bpfText } from "./bpf_text.ts";
 import { CannotPush } from "./cannot_push.ts";
-import { ACCEPT, type Block, type Plan, REJECT } from "./plan.ts";
-import { compares } from "./tree.ts";
+import { ACCEPT, type Block, type Plan, REJECT } from "../plan/plan.ts";
+import { compares } from "../plan/tree.ts";
 
 const JUMP = { "==": BPF.jeq, ">": BPF.jgt, ">=": BPF.jge } as const;
 const BYTE_PAIRS = 0xff00ff;

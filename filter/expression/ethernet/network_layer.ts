@@ -4,8 +4,8 @@
  */
 import { type Context, masked, readAt, readNetwork, refuse } from "./context.ts";
 import { carries, ends, ETHERTYPE, linkBroadcast, linkMulticast, SAP } from "./link_layer.ts";
-import type { Direction, Protocol } from "./syntax.ts";
-import { and, type Node, or, test } from "./tree.ts";
+import type { Direction, Protocol } from "../language/syntax.ts";
+import { and, type Node, or, test } from "../plan/tree.ts";
 
 const IP6_FRAGMENT = 44; // next header of IPv6: IANA's "assigned internet protocol numbers"
 

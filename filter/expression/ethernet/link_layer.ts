@@ -3,8 +3,8 @@
  * Ethernet addresses; kinds of LLC frames.
  */
 import { type Context, masked, readAt, readNetwork, refuse } from "./context.ts";
-import type { Direction } from "./syntax.ts";
-import { and, type Node, not, number, operation, or, test, type Value } from "./tree.ts";
+import type { Direction } from "../language/syntax.ts";
+import { and, type Node, not, number, operation, or, test, type Value } from "../plan/tree.ts";
 
 /** EtherTypes: IEEE's list of them. */
 export const ETHERTYPE = {

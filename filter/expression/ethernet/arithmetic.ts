@@ -8,11 +8,11 @@ import { type Context, operate, readAt, readNetwork, refuse } from "./context.ts
 import { carries, ETHERTYPE } from "./link_layer.ts";
 import { tickField } from "./market_data.ts";
 import { ipNumber, isOf } from "./network_layer.ts";
-import type { Arithmetic, Primitive, Protocol } from "./syntax.ts";
+import type { Arithmetic, Primitive, Protocol } from "../language/syntax.ts";
 import { isFirstFragment } from "./transport_layer.ts";
-import { and, folded, headerBytes, type Node, number } from "./tree.ts";
-import { operation, test } from "./tree.ts";
-import type { Value } from "./tree.ts";
+import { and, folded, headerBytes, type Node, number } from "../plan/tree.ts";
+import { operation, test } from "../plan/tree.ts";
+import type { Value } from "../plan/tree.ts";
 
 /** A number, and what must hold before it is computed. */
 export interface Computed {

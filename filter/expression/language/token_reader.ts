@@ -1,7 +1,7 @@
 /**
  * Purpose: the tokens of an expression one after the other, its errors, and its limits.
  */
-import { ExpressionError } from "./expression_error.ts";
+import { ExpressionError } from "../expression_error.ts";
 import { quoted, type Token, tokenAt } from "./lexer.ts";
 import { nearest, REFUSED } from "./names.ts";
 import type { Span } from "./syntax.ts";

@@ -14,9 +14,9 @@
 import type { Computed } from "./arithmetic.ts";
 import { type Context, readAt, readNetwork, refuse } from "./context.ts";
 import { carries, ETHERTYPE } from "./link_layer.ts";
-import type { Primitive } from "./syntax.ts";
+import type { Primitive } from "../language/syntax.ts";
 import { transportPlace } from "./transport_layer.ts";
-import { and, type Load, type Node, not, number, operation, or, test } from "./tree.ts";
+import { and, type Load, type Node, not, number, operation, or, test } from "../plan/tree.ts";
 
 const UDP = 17, UDP_HEADER = 8, TICK = 14;
 const NOT_WHOLE = 0x3fff; // of the fragment field: more fragments, and the offset

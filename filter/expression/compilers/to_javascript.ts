@@ -21,7 +21,7 @@
  * it is nothing. On any way a word is read once, and once asked whether the packet is long enough. Tests
  * of the same word one behind the other become one.
  */
-import { Interner } from "./intern.ts";
+import { Interner } from "../plan/intern.ts";
 import {
   hex,
   type JavaScriptReads,
@@ -29,7 +29,7 @@ import {
   ValueWriter,
   type WordTest,
 } from "./javascript_values.ts";
-import { ACCEPT, type Block, type Plan, REJECT } from "./plan.ts";
+import { ACCEPT, type Block, type Plan, REJECT } from "../plan/plan.ts";
 
 /** Statements that stand inside each other: V8 descends into them on its stack. */
 const MAX_NESTING = 1000; // it manages 2000

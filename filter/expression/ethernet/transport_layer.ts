@@ -6,8 +6,8 @@
  */
 import { type Context, type Place, readAt, readNetwork } from "./context.ts";
 import { carries, ends, ETHERTYPE, hasBits } from "./link_layer.ts";
-import type { Direction } from "./syntax.ts";
-import { and, headerBytes, type Node, not, operation, or, test } from "./tree.ts";
+import type { Direction } from "../language/syntax.ts";
+import { and, headerBytes, type Node, not, operation, or, test } from "../plan/tree.ts";
 
 /** Numbers of the protocols that have ports. */
 export const TRANSPORT = { tcp: 6, udp: 17, sctp: 132 } as const;

@@ -6,7 +6,7 @@
  *  2 bytes at 16 + (8 + headerBytes(14))   ─▶   2 bytes at 24 + headerBytes(14), which is 60 at most
  * ```
  */
-import { calculate, type Load, type Operator, type Value } from "./tree.ts";
+import { calculate, type Load, type Operator, type Value } from "../plan/tree.ts";
 
 /** No packet is so large: what lies further is no part of it. */
 export const LARGEST_PLACE = 0x3fffffff;
