@@ -104,8 +104,16 @@ function lay(filter: PacketFilter, ring: Ring, first: number, count: number): nu
   });
 }
 
-/** Packets in turn, mostly such as the filter accepts; few that the hot loop would stop at. */
+const made = new WeakMap<PacketFilter, Uint8Array[]>();
+
+/** Packets in turn, mostly such as the filter accepts; few that the hot loop would stop at. Made once a filter. */
 function packetsFor(filter: PacketFilter): Uint8Array[] {
+  const packets = made.get(filter) ?? makePackets(filter);
+  made.set(filter, packets);
+  return packets;
+}
+
+function makePackets(filter: PacketFilter): Uint8Array[] {
   const plain = plainPacket(filter), { expression } = filter;
   const begin = filter.decodes ? plain : blankPacket();
   const samples = expression === undefined ? [] : samplePackets(expression.plan, begin);

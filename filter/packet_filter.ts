@@ -114,7 +114,7 @@ export class PacketFilter {
     if (
       this.expression !== undefined && !this.expression.matches(bytes, at, length, wireLength)
     ) return -VERDICT.expression;
-    return this.decodes ? this.#judgeEthernet(bytes, at, length) : -VERDICT.accepted;
+    return this.decodes ? this.#judgeEthernet(bytes, at, length) : 0;
   }
 
   #judgeEthernet(bytes: Uint8Array, at: number, length: number): number {

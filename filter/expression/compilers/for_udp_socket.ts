@@ -85,7 +85,10 @@ class UdpPlan {
       }
       return { ...block, left, right };
     });
-    const to = (way: number): number => way < 0 || stands[way] === way ? way : to(stands[way]);
+    const to = (way: number): number => {
+      while (way >= 0 && stands[way] !== way) way = stands[way];
+      return way;
+    };
     return ordered({
       entry: to(entry),
       blocks: pushed.map((block) => ({ ...block, yes: to(block.yes), no: to(block.no) })),

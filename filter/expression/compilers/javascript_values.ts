@@ -116,7 +116,7 @@ export class ValueWriter {
   #load(load: Load): string {
     this.#reach(load);
     const aligned = this.reads.word !== undefined && isAligned(load);
-    const name = `v${this.interner.id(load)}`;
+    const name = `value${this.interner.id(load)}`;
     this.#set(name, () => aligned ? this.#fromWords(load) : this.#fromBytes(load));
     return name;
   }
@@ -142,7 +142,7 @@ export class ValueWriter {
 
   /** The variable of a load's bytes as they lie in memory. */
   #raw(load: Load): string {
-    const name = `r${this.interner.id(load)}`;
+    const name = `raw${this.interner.id(load)}`;
     this.#set(name, () => this.#rawText(load));
     return name;
   }
@@ -200,7 +200,7 @@ export class ValueWriter {
   #named(value: Value): string {
     const text = this.text(value);
     if (/^-?\w+$/.test(text)) return text;
-    const name = `v${this.interner.id(value)}`;
+    const name = `value${this.interner.id(value)}`;
     this.#set(name, () => text);
     return name;
   }
@@ -219,11 +219,11 @@ export class ValueWriter {
   }
 
   #nameOf(base: Value | undefined): string {
-    return base === undefined ? "" : `x${this.interner.id(base)}`;
+    return base === undefined ? "" : `base${this.interner.id(base)}`;
   }
 
   #wordName({ base }: Load, k: number): string {
-    return `${this.#nameOf(base)}k${k}`;
+    return `${this.#nameOf(base)}word${k}`;
   }
 
   /** The variable of a load's base, in bytes. */

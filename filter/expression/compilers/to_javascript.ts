@@ -34,6 +34,7 @@ import { ACCEPT, type Block, type Plan, REJECT } from "../plan/plan.ts";
 /** Statements that stand inside each other: V8 descends into them on its stack. */
 const MAX_NESTING = 1000; // it manages 2000
 const MAX_BLOCKS = 60_000;
+const MAX_KNOWN = 256; // variables and lengths at a time
 
 /** Statements, and the variables that they want: to be declared before, once for all packets. */
 export interface JavaScriptCode {
@@ -59,7 +60,8 @@ export function toJavaScript(
   const body = nested(writer.write(), writer.firstJumps);
   if (body === undefined) return undefined;
   const head = ["packet: {", "rejected: {", "accepted: {"];
-  const tail = ["}", accept, "break packet;", "}", reject, "}"];
+  // In braces: their names are no business of the tests above.
+  const tail = ["}", "{", accept, "}", "break packet;", "}", "{", reject, "}", "}"];
   return {
     variables: [...writer.values.variables],
     statements: [...head, ...body, ...tail].filter((line) => line !== "").join("\n"),
@@ -88,6 +90,14 @@ function nested(blocks: string[][], firstJumps: ReadonlyMap<number, number>): st
     return [...ends, ...labels.map((label) => `b${label}: {`), ...block];
   });
   return deepest > MAX_NESTING ? undefined : lines;
+}
+
+/** A copy of what is known, without the oldest of very much: it is read anew. */
+function latest({ variables, extents }: Known): Known {
+  return {
+    variables: new Set([...variables].slice(-MAX_KNOWN)),
+    extents: new Map([...extents].slice(-MAX_KNOWN)),
+  };
 }
 
 /** Writes blocks in their order. */
@@ -119,7 +129,8 @@ class BlockWriter {
   #block(i: number): string[] {
     const { values } = this, block = this.#blocks[i];
     values.before = [];
-    values.known = this.#known[i]!;
+    values.known = latest(this.#known[i]!);
+    this.#known[i] = undefined;
     const first = block.relation === "==" && block.right.kind === "number"
       ? values.wordTest(block.left, block.right.value)
       : undefined;
@@ -206,6 +217,6 @@ class BlockWriter {
     const variables = there === undefined
       ? known.variables
       : there.variables.intersection(known.variables);
-    this.#known[to] = { variables: new Set(variables), extents: new Map(extents) };
+    this.#known[to] = { variables, extents };
   }
 }

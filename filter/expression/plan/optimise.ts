@@ -72,9 +72,11 @@ function threaded({ entry, blocks }: Plan): Plan {
     block.no = follow(block.no, fails, next, all);
     if (block.yes >= 0) known[block.yes] = common(known[block.yes], holds);
     if (block.no >= 0) known[block.no] = common(known[block.no], fails);
-    // A test is not needed where the next one of the same value would lead to the same place.
+    // A test is not needed where the next one of the same value would lead to the same place; unless that
+    // place is the next one itself, and the number that this one compares with has to be read.
     const asks = (way: number, facts: Facts, target: number) =>
-      way >= 0 && next[way].left === block.left && follow(way, facts, next, all, 2) === target;
+      way >= 0 && next[way].left === block.left && follow(way, facts, next, all, 2) === target &&
+      (way !== target || block.right.kind === "number");
     const leaveOut = (way: number) => {
       instead[i] = way;
       known[way] = common(known[way], facts); // who comes there now has not been through this test
@@ -83,7 +85,10 @@ function threaded({ entry, blocks }: Plan): Plan {
     else if (asks(block.no, holds, block.yes)) leaveOut(block.no);
     else if (asks(block.yes, fails, block.no)) leaveOut(block.yes);
   });
-  const to = (way: number): number => way < 0 || instead[way] === way ? way : to(instead[way]);
+  const to = (way: number): number => {
+    while (way >= 0 && instead[way] !== way) way = instead[way];
+    return way;
+  };
   return {
     entry: to(first),
     blocks: next.map((block) => ({ ...block, yes: to(block.yes), no: to(block.no) })),
@@ -174,7 +179,7 @@ function testId(
   all: Interner,
 ) {
   const order = ["==", ">", ">="].indexOf(relation);
-  return -1 - ((all.id(left) * 0x10000 + all.id(right)) * 3 + order);
+  return -1 - ((all.id(left) * 2 ** 24 + all.id(right)) * 3 + order);
 }
 
 /** What holds on both ways. */

@@ -8,7 +8,7 @@
 import { ACCEPT, type Plan } from "./plan.ts";
 import { calculate, compares, type Load, type Operator, type Value } from "./tree.ts";
 
-const MAX_PACKETS = 64, MAX_WORK = 300_000; // tests, in all trips
+const MAX_PACKETS = 64, MAX_TESTS = 300_000; // tests, in all trips
 const MAX_BYTES = 2048, BLANK_BYTES = 128;
 const OUT = -1; // of values: the packet ends before it, or it is divided by zero
 
@@ -18,6 +18,11 @@ interface Trip {
   accepted: boolean;
   /** Of each test on the way its block, and how it came out. */
   ways: { block: number; outcome: boolean }[];
+}
+
+/** How many tests may still be asked, in all trips. */
+interface Budget {
+  tests: number;
 }
 
 /** What is read of a packet. */
@@ -36,17 +41,17 @@ export function blankPacket(): Uint8Array {
 
 /** Packets like `begin` but for what the plan asks; the first is `begin` itself. */
 export function samplePackets(plan: Plan, begin: Uint8Array): Sample[] {
-  const seen = new Set<string>(), queue = [trip(plan, begin)], kept: Sample[] = [];
-  for (let work = 0; queue.length > 0 && work < MAX_WORK && kept.length < MAX_PACKETS;) {
+  const budget = { tests: MAX_TESTS }, seen = new Set<string>(), kept: Sample[] = [];
+  const queue = [trip(plan, begin, budget)];
+  while (queue.length > 0 && kept.length < MAX_PACKETS) {
     const { packet, accepted, ways } = queue.shift()!;
     const fresh = ways.filter(({ block, outcome }) => !seen.has(`${block} ${outcome}`));
     if (kept.length > 0 && fresh.length === 0) continue;
     kept.push({ packet, accepted });
     for (const { block, outcome } of fresh) seen.add(`${block} ${outcome}`);
     for (const { block, outcome } of ways) {
-      if (work > MAX_WORK || seen.has(`${block} ${!outcome}`)) continue;
-      const turned = turn(plan, packet, block, !outcome);
-      work += ways.length;
+      if (budget.tests < 0 || seen.has(`${block} ${!outcome}`)) continue;
+      const turned = turn(plan, packet, block, !outcome, budget);
       if (turned !== undefined) queue.push(turned);
     }
   }
@@ -54,13 +59,19 @@ export function samplePackets(plan: Plan, begin: Uint8Array): Sample[] {
 }
 
 /** The packet changed so that a test comes out as wished; nothing where that is not found. */
-function turn(plan: Plan, packet: Uint8Array, block: number, wish: boolean): Trip | undefined {
+function turn(
+  plan: Plan,
+  packet: Uint8Array,
+  block: number,
+  wish: boolean,
+  budget: Budget,
+): Trip | undefined {
   const { left, right } = plan.blocks[block], wanted = valueOf(right, packet);
   if (wanted === OUT) return undefined;
   for (const value of [wanted, wanted + 1, wanted - 1, 0, 0xffffffff]) {
     const changed = withValue(left, value, packet);
     if (changed === undefined) continue;
-    const made = trip(plan, changed);
+    const made = trip(plan, changed, budget);
     if (made.ways.some((way) => way.block === block && way.outcome === wish)) return made;
   }
   return undefined;
@@ -128,10 +139,10 @@ function resized(packet: Uint8Array, length: number): Uint8Array {
   return changed;
 }
 
-function trip(plan: Plan, packet: Uint8Array): Trip {
+function trip(plan: Plan, packet: Uint8Array, budget: Budget): Trip {
   const ways: Trip["ways"] = [];
   let at = plan.entry;
-  while (at >= 0) {
+  for (; at >= 0; budget.tests--) {
     const { relation, left, right, yes, no } = plan.blocks[at];
     const a = valueOf(left, packet), b = valueOf(right, packet);
     if (a === OUT || b === OUT) return { packet, accepted: false, ways };
