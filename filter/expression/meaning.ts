@@ -6,7 +6,7 @@
  *  text ─ parser ─▶ syntax ─ expand ─▶ tree ─ planOf ─▶ plan as written ─ settle ─▶ plan
  * ```
  */
-import { withAccumulator } from "./ethernet/accumulator.ts";
+import { withAccumulator } from "./plan/accumulator.ts";
 import { expand, isLeftover, primitivesOf, settles } from "./ethernet/expand.ts";
 import { ExpressionError } from "./expression_error.ts";
 import { parseExpression } from "./language/parser.ts";

@@ -16,7 +16,7 @@ import { geneve, mpls, pppoed, pppoes, vlan } from "./encapsulation.ts";
 import { llc } from "./link_layer.ts";
 import { tickAmount, tickSet } from "./market_data.ts";
 import { broadcast, isOf, multicast } from "./network_layer.ts";
-import type { Primitive, Syntax } from "../language/syntax.ts";
+import type { Arithmetic, Primitive, Syntax } from "../language/syntax.ts";
 import { and, type Node, not, number, or, test, type Value } from "../plan/tree.ts";
 
 /**
@@ -38,9 +38,9 @@ export function expand(syntax: Syntax, text: string, asWritten = false): Node {
   return walk(context, syntax);
 }
 
-/** Whether libpcap's optimiser works on the expression: it is off where "geneve" is in it. */
+/** Whether libpcap's optimiser works on the expression: it is off where "geneve" is in it, and knows no ticks. */
 export function settles(syntax: Syntax): boolean {
-  return !primitivesOf(syntax).some(isGeneve);
+  return !primitivesOf(syntax).some((primitive) => isGeneve(primitive) || asksForTick(primitive));
 }
 
 /** The primitives of an expression, from the left to the right. */
@@ -131,6 +131,26 @@ function byte(context: Context, { offset, operator, value }: Byte): Node {
 
 function isGeneve({ kind }: Primitive): boolean {
   return kind === "geneve";
+}
+
+function asksForTick(primitive: Primitive): boolean {
+  if (primitive.kind === "relation") return hasTick(primitive.left) || hasTick(primitive.right);
+  return primitive.kind === "tick amount" || primitive.kind === "tick set";
+}
+
+function hasTick(value: Arithmetic): boolean {
+  switch (value.kind) {
+    case "tick":
+      return true;
+    case "field":
+      return hasTick(value.index);
+    case "negative":
+      return hasTick(value.of);
+    case "operation":
+      return hasTick(value.left) || hasTick(value.right);
+    default:
+      return false;
+  }
 }
 
 /** Whether it looks at what the test before it left behind. */

@@ -13,7 +13,7 @@
  *                       and the shape of the ways (settle_flow.ts)
  * ```
  */
-import { withAccumulator } from "../ethernet/accumulator.ts";
+import { withAccumulator } from "./accumulator.ts";
 import type { Block, Plan } from "./plan.ts";
 import { calculated, withCalculated } from "./settle_calculated.ts";
 import { Ends } from "./settle_ends.ts";

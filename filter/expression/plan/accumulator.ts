@@ -10,11 +10,11 @@
  * ```
  * What is put there has been read on that way already.
  */
-import { Interner } from "../plan/intern.ts";
-import { ordered } from "../plan/order.ts";
-import { type Block, blockOf, type Plan } from "../plan/plan.ts";
-import { behind, draftOf, type End } from "../plan/settle_drafts.ts";
-import { number, type Value } from "../plan/tree.ts";
+import { Interner } from "./intern.ts";
+import { ordered } from "./order.ts";
+import { type Block, blockOf, type Plan } from "./plan.ts";
+import { behind, draftOf, type End } from "./settle_drafts.ts";
+import { number, type Value } from "./tree.ts";
 
 /** So many blocks are at most made: values times blocks that look at them. */
 const MOST_BLOCKS = 50_000;
