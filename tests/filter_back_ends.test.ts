@@ -2,7 +2,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { CannotPush } from "../filter/expression/compilers/cannot_push.ts";
 import { bpfInstructions } from "../filter/expression/compilers/bpf_instruction.ts";
+import { decodeTick } from "../capture/tick_decoder.ts";
 import { Expression } from "../filter/expression/expression.ts";
+import { PacketFilter } from "../filter/packet_filter.ts";
+import { VERDICT, VERDICTS } from "../filter/verdict.ts";
 import { ExpressionError } from "../filter/expression/expression_error.ts";
 import { interpret } from "../filter/expression/interpret.ts";
 import { meaningOf } from "../filter/expression/meaning.ts";
@@ -47,6 +50,26 @@ Deno.test("toJavaScript: the packet loop and the function say what the interpret
     looped++;
   }
   assert(looped > meanings.length * 0.98, `${looped} of ${meanings.length} have a loop`);
+});
+
+Deno.test("compileHotLoop: with every expression, the loop that decodes counts what PacketFilter.judge says", () => {
+  const ring = new FullRing(seededRandom(seed), packets, 2048);
+  const all = { destinationPort: 5001, destinationAddress: 0x0a000002 };
+  meanings.forEach(({ text }, i) => {
+    const filter = new PacketFilter({
+      ...[all, { destinationPort: 5001 }, {}][i % 3],
+      expression: text,
+    });
+    const verdictOf = ({ bytes, wireLength }: FilterPacket) => {
+      const payloadAt = filter.judge(bytes, 0, bytes.length, wireLength);
+      if (payloadAt <= 0) return -payloadAt;
+      const isTick = decodeTick(bytes, payloadAt, new Int32Array(4096), 0, 0);
+      return isTick ? VERDICT.accepted : VERDICT.badTick;
+    };
+    const wanted = new Int32Array(VERDICTS);
+    for (const packet of packets) wanted[verdictOf(packet)]++;
+    assertEquals(ring.tally(filter, verdictOf), wanted, `${text}\n${rerun}`);
+  });
 });
 
 Deno.test("toClassicBpf: its programs say what the interpreter says", () => {

@@ -8,7 +8,7 @@ import { bufferByte, type Ring, SLOT_WORDS } from "../ffi/layout.ts";
 import type { Expression } from "../filter/expression/expression.ts";
 import type { Plan } from "../filter/expression/plan/plan.ts";
 import { PacketFilter } from "../filter/packet_filter.ts";
-import { VERDICT } from "../filter/verdict.ts";
+import { VERDICT, VERDICTS } from "../filter/verdict.ts";
 import type { FilterPacket } from "./filter_packets.ts";
 import type { Random } from "./random_tree.ts";
 
@@ -62,5 +62,21 @@ export class FullRing {
       verdicts[(slot - ring.slotsAt) / SLOT_WORDS] = 1;
     }
     return verdicts;
+  }
+
+  /**
+   * What the loop of a filter that decodes counts, of all packets, in the order of the verdicts: what is odd to
+   * it is left to `odd`, which says the verdict.
+   */
+  tally(filter: PacketFilter, odd: (packet: FilterPacket) => number): Int32Array {
+    const { ring, packets } = this, { slotCount } = ring, picks = new Int32Array(slotCount);
+    const { run } = compileHotLoop(filter, ring, this.#ticks, picks);
+    const tally = new Int32Array(TALLY_LENGTH);
+    for (let done = 0; done < slotCount; done++) {
+      const position = tally[VERDICT.accepted];
+      done += run(ring.slotsAt, ring.buffersAt, done, slotCount - done, position, tally);
+      if (done < slotCount) tally[odd(packets[done])]++;
+    }
+    return tally.subarray(0, VERDICTS);
   }
 }
