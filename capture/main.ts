@@ -122,7 +122,11 @@ function announce(
   pushed: PushedFilter,
 ): void {
   const [{ code, mode, port }] = captures, { compiled } = options;
-  if (options.printCode) print(filterCode(compiled.expression, code, pushed));
+  if (options.printCode) {
+    const text = filterCode(compiled.expression, code, pushed);
+    if (options.json) console.error(text); // standard output is for JSON alone
+    else print(text);
+  }
   if (options.quiet || options.json) return;
   const until = options.seconds > 0
     ? ` for ${options.seconds} s`

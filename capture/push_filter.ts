@@ -15,6 +15,7 @@ import type { Expression } from "../filter/expression/expression.ts";
 import { forPacketSocket } from "../filter/expression/compilers/for_packet_socket.ts";
 import { forUdpSocket } from "../filter/expression/compilers/for_udp_socket.ts";
 import { optimise } from "../filter/expression/plan/optimise.ts";
+import type { Plan } from "../filter/expression/plan/plan.ts";
 import { toClassicBpf } from "../filter/expression/compilers/to_classic_bpf.ts";
 import { toEbpf } from "../filter/expression/compilers/to_ebpf.ts";
 import type { PacketFilter } from "../filter/packet_filter.ts";
@@ -140,9 +141,16 @@ function pushed(name: PortName, filter: PacketFilter, expression: Expression): P
 }
 
 /** Of the packets that such a socket's filter is shown, which are not quite ours. */
-function socketProgram(name: PortName & { kind: "packet" | "udp" }, { plan }: Expression) {
-  const asked = name.kind === "udp" ? forUdpSocket(plan, name.port) : forPacketSocket(plan);
-  return toClassicBpf(optimise(asked));
+function socketProgram(name: PortName & { kind: "packet" | "udp" }, expression: Expression) {
+  const shown = (plan: Plan) =>
+    name.kind === "udp" ? forUdpSocket(plan, name.port) : forPacketSocket(plan);
+  try {
+    return toClassicBpf(optimise(shown(expression.plan)));
+  } catch (error) {
+    if (!(error instanceof CannotPush)) throw error;
+    // Too large, it may be: a list in a row takes more time, but less room.
+    return toClassicBpf(optimise(shown(expression.meaning), "in a row"));
+  }
 }
 
 /** What a filter that looks for ticks can want; nothing: anything. */

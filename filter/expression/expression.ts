@@ -32,7 +32,9 @@ export class Expression {
   readonly text: string;
   /** What it asks for, as libpcap writes it down. */
   readonly tree: Node;
-  /** What it means: tests in their order, without repetitions. */
+  /** The same as tests in the order in which they are asked: what all else has to agree with. */
+  readonly meaning: Plan;
+  /** The same without repetitions. */
   readonly plan: Plan;
   /** Judges a packet. */
   readonly matches: Matches;
@@ -46,6 +48,7 @@ export class Expression {
     const { tree, plan } = meaningOf(text);
     this.text = text;
     this.tree = tree;
+    this.meaning = plan;
     this.plan = optimise(plan);
     this.matches = compileMatches(this.plan) ??
       ((bytes, at, length, wireLength) => interpret(this.plan, bytes, at, length, wireLength));

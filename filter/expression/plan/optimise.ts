@@ -10,7 +10,7 @@
  * Only what has been read before is known, so that no read is lost that could reject the packet.
  */
 import { Interner } from "./intern.ts";
-import { ordered, searched } from "./order.ts";
+import { type Lists, ordered, searched } from "./order.ts";
 import { type Block, type Plan, REJECT } from "./plan.ts";
 import { calculate, compares, type Value } from "./tree.ts";
 
@@ -32,7 +32,7 @@ const ANYTHING: Range = { low: 0, high: 0xffffffff, not: [] };
 type Facts = ReadonlyMap<number, Range>;
 
 /** The same plan with fewer blocks, and ways that pass fewer of them; verdicts stay the same for any packet. */
-export function optimise(plan: Plan): Plan {
+export function optimise(plan: Plan, lists?: Lists): Plan {
   let best = interned(plan);
   for (let pass = 0, work = 0; pass < MAX_PASSES && work < MAX_WORK; pass++) {
     work += best.blocks.length;
@@ -40,7 +40,7 @@ export function optimise(plan: Plan): Plan {
     if (sameShape(next, best)) break;
     best = next;
   }
-  return searched(best);
+  return searched(best, lists);
 }
 
 /** With one object for each value. */

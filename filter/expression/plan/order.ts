@@ -16,15 +16,18 @@ import { number, type Value } from "./tree.ts";
 const LEAST = 8; // tests of a value that are worth a search
 const LEAF = 3; // tests in a row at its end
 
-/** The same plan, its lists searched. */
-export function searched({ entry, blocks }: Plan): Plan {
+/** How the tests of a long list stand: as a search, which is quick, or in a row, which has fewer of them. */
+export type Lists = "searched" | "in a row";
+
+/** The same plan, its lists searched; or in a row, value by value. */
+export function searched({ entry, blocks }: Plan, lists: Lists = "searched"): Plan {
   const next = blocks.map((block) => ({ ...block })), waysTo = countWays(entry, blocks);
   const all = new Interner(), done = new Set<number>();
   for (let i = 0; i < blocks.length; i++) {
     if (done.has(i)) continue;
     const chain = chainFrom(i, blocks, waysTo);
     for (const at of chain) done.add(at);
-    if (chain.length > LEAST) regroup(chain, next, all);
+    if (chain.length > LEAST) regroup(chain, next, all, lists);
   }
   return ordered({ entry, blocks: next });
 }
@@ -42,7 +45,7 @@ function chainFrom(first: number, blocks: readonly Block[], waysTo: number[]): n
 }
 
 /** Puts searches in the place of a chain's tests, from one first test of a value to the next. */
-function regroup(chain: number[], blocks: Block[], all: Interner): void {
+function regroup(chain: number[], blocks: Block[], all: Interner, lists: Lists): void {
   const seen = new Set<Value>(), parts: number[][] = [];
   for (const at of chain) {
     const value = all.one(blocks[at].left);
@@ -54,13 +57,15 @@ function regroup(chain: number[], blocks: Block[], all: Interner): void {
   for (const part of parts.reverse()) {
     const byValue = Map.groupBy(part, (at) => all.one(blocks[at].left));
     for (const tests of [...byValue.values()].reverse()) {
-      behind = tests.length < LEAST ? inARow(tests, blocks, behind) : search(
-        blocks[tests[0]].left,
-        valuesOf(tests, blocks),
-        blocks[tests[0]].yes,
-        behind,
-        blocks,
-      );
+      behind = tests.length < LEAST || lists === "in a row"
+        ? inARow(tests, blocks, behind)
+        : search(
+          blocks[tests[0]].left,
+          valuesOf(tests, blocks),
+          blocks[tests[0]].yes,
+          behind,
+          blocks,
+        );
     }
   }
 }
