@@ -1,10 +1,12 @@
 /** What a PacketCapture makes of its port's own counts: those of one moment, since it began. */
 import { assertEquals } from "@std/assert";
 import { PacketCapture } from "../capture/packet_capture.ts";
+import { pumpUntilStopped } from "../capture/pump_loop.ts";
 import { TickRing } from "../engine/tick_ring.ts";
 import { FakePort } from "../ffi/fake_port.ts";
 import type { PortCounts } from "../ffi/port.ts";
 import { PacketFilter } from "../filter/packet_filter.ts";
+import { tickPacket } from "./packets.ts";
 
 /** Counts something more each time it is asked. */
 class CountingPort extends FakePort {
@@ -55,4 +57,26 @@ Deno.test("PacketCapture.housekeep does not know what the port does not know, no
 Deno.test("FakePort says one by one what its counts say", () => {
   const port = new CountingPort();
   assertEquals([port.lost(), port.starved(), port.rejectedEarly()], [1, null, 300]);
+});
+
+Deno.test("pumpUntilStopped asks for the counts right after the last sync, which found nothing", () => {
+  class Recorder extends CountingPort {
+    readonly calls: string[] = [];
+
+    override rxSync(): number {
+      this.calls.push("sync");
+      return super.rxSync();
+    }
+
+    override counts(): PortCounts {
+      this.calls.push("counts");
+      return super.counts();
+    }
+  }
+  const port = new Recorder(), capture = captureOf(port);
+  for (let i = 0; i < 10; i++) port.put(tickPacket({ instrument: i }));
+  capture.state.stop();
+  pumpUntilStopped(capture, capture.state, "spin");
+  assertEquals(port.calls, ["counts", "counts", "sync", "sync", "counts"]);
+  assertEquals([capture.state.read().received, ...countsOf(capture)], [10, 2, null, 200]);
 });
