@@ -213,9 +213,17 @@ check("PacketPort counts on when its interface was down", async (bench) => {
     for (const way of ["down", "up"]) {
       await bench.testbed.must("right", "ip", "link", "set", "r0", way);
     }
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    for (const side of ["left", "right"] as const) await goesUp(bench.testbed, side);
   }
 });
+
+/** Waits until the kernel, which takes its time, has an end's interface up again. */
+async function goesUp(testbed: Testbed, side: Side): Promise<void> {
+  const state = () => testbed.must(side, "cat", `/sys/class/net/${INTERFACE[side]}/operstate`);
+  for (const end = performance.now() + PATIENCE_MS; await state() !== "up\n";) {
+    assert(performance.now() < end, `${INTERFACE[side]} stays down`);
+  }
+}
 
 /* ---- udp ---- */
 
