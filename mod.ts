@@ -24,6 +24,7 @@ export { BypassIO, type BypassOptions } from "./capture/bypass_io.ts";
 export { openPort } from "./ffi/open_port.ts";
 export {
   type Port,
+  type PortCounts,
   type PortOptions,
   RX,
   TX,

@@ -12,7 +12,7 @@
  */
 import { TickRing } from "../engine/tick_ring.ts";
 import { advance, RING, type Ring, slotsReady } from "../ffi/layout.ts";
-import { type Port, ticksBetween } from "../ffi/port.ts";
+import { type Port, type PortCounts, ticksBetween } from "../ffi/port.ts";
 import type { PacketFilter } from "../filter/packet_filter.ts";
 import { VERDICT, VERDICTS } from "../filter/verdict.ts";
 import { CaptureState, COUNTER } from "./capture_state.ts";
@@ -67,9 +67,8 @@ export class PacketCapture {
   readonly #byRing = new Map<Ring, Loops>();
   readonly #byShape = new Map<string, Loops>();
   #ended: number;
-  #lostBefore = 0;
-  #starvedBefore = 0;
-  #rejectedBefore = 0;
+  /** What the port had counted when this began. */
+  #before: PortCounts = { lost: 0, starved: 0, rejectedEarly: 0 };
 
   /**
    * Makes a pump; nothing is compiled or synced yet.
@@ -141,9 +140,7 @@ export class PacketCapture {
    * turned away until now does not count, and what time it is, is asked anew.
    */
   begin(): void {
-    this.#lostBefore = this.port.lost() ?? 0;
-    this.#starvedBefore = this.port.starved() ?? 0;
-    this.#rejectedBefore = this.port.rejectedEarly() ?? 0;
+    this.#before = this.port.counts();
     this.housekeep();
     this.resume();
   }
@@ -155,11 +152,10 @@ export class PacketCapture {
 
   /** What is not done for every burst, but some ten times a second: reads what the port itself lost or turned away, flushes the log. */
   housekeep(): void {
-    const lost = this.port.lost(), starved = this.port.starved(), { counters } = this.state;
-    const rejected = this.port.rejectedEarly();
-    counters[COUNTER.lost] = lost === null ? -1 : lost - this.#lostBefore;
-    counters[COUNTER.starved] = starved === null ? -1 : starved - this.#starvedBefore;
-    counters[COUNTER.rejectedEarly] = rejected === null ? -1 : rejected - this.#rejectedBefore;
+    const now = this.port.counts(), before = this.#before, { counters } = this.state;
+    counters[COUNTER.lost] = since(before.lost, now.lost);
+    counters[COUNTER.starved] = since(before.starved, now.starved);
+    counters[COUNTER.rejectedEarly] = since(before.rejectedEarly, now.rejectedEarly);
     this.#log?.to.flush();
     this.#log?.clock.set();
   }
@@ -285,6 +281,11 @@ export class PacketCapture {
     }
     return loops;
   }
+}
+
+/** In the counters, -1 is what cannot be known. */
+function since(before: number | null, now: number | null): number {
+  return now === null || before === null ? -1 : now - before;
 }
 
 /** Two of the same loop: into the tick ring, and into the scratch ring while that one is full. */

@@ -5,7 +5,7 @@
  * What is put into its receive ring by `put` is shown by the next rxSync; what is sent is kept in `sent`.
  */
 import { advance, bufferByte, RING, type Ring, ringAt, slotsReady } from "./layout.ts";
-import type { Port } from "./port.ts";
+import type { Port, PortCounts } from "./port.ts";
 
 const RING_BYTES = 256;
 
@@ -84,16 +84,21 @@ export class FakePort implements Port {
 
   wait(): void {}
 
-  lost(): number {
-    return 0;
+  /** All 0, unless a subclass says otherwise. */
+  counts(): PortCounts {
+    return { lost: 0, starved: 0, rejectedEarly: 0 };
   }
 
-  starved(): number {
-    return 0;
+  lost(): number | null {
+    return this.counts().lost;
   }
 
-  rejectedEarly(): number {
-    return 0;
+  starved(): number | null {
+    return this.counts().starved;
+  }
+
+  rejectedEarly(): number | null {
+    return this.counts().rejectedEarly;
   }
 
   close(): void {

@@ -6,7 +6,7 @@
 
 struct packet_count;
 
-/* A socket's own counters, since it was opened: reading them resets the kernel's. */
+/* A socket's own counters, since it was opened: reading them resets the kernel's, which have 32 bits. */
 struct packet_member {
 	int fd;
 	double seen; /* what its filter let through, with what was lost then */

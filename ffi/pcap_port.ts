@@ -15,7 +15,7 @@ import { type ByteSource, FileWindow, HEADROOM_BYTES } from "./file_window.ts";
 import { RING, type Ring, ringAt, SLOT_WORDS } from "./layout.ts";
 import { type Library, loadLibrary } from "./library.ts";
 import { openBytes, readError } from "./open_bytes.ts";
-import { packetsReady, type Port, type PortOptions, RX, TX } from "./port.ts";
+import { packetsReady, type Port, type PortCounts, type PortOptions, RX, TX } from "./port.ts";
 import { PortError } from "./port_error.ts";
 
 const SLOTS = 1024, MASK = SLOTS - 1, BATCH = SLOTS - 1;
@@ -170,17 +170,19 @@ export class PcapPort implements Port {
     if (us > 0 && us !== Infinity) this.#library.uspf_sleep_ns(us * 1000);
   }
 
-  /** Always 0: a file waits. */
+  /** All 0: a file waits, and there is no kernel that could find no buffer, or turn anything away. */
+  counts(): PortCounts {
+    return { lost: 0, starved: 0, rejectedEarly: 0 };
+  }
+
   lost(): number {
     return 0;
   }
 
-  /** Always 0: there is no kernel that could find no buffer. */
   starved(): number {
     return 0;
   }
 
-  /** Always 0, for the same reason. */
   rejectedEarly(): number {
     return 0;
   }

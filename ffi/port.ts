@@ -78,6 +78,16 @@ export interface PortInfo {
   notNative: number;
 }
 
+/** What a port counts itself, all at one moment, since it was opened; `null` where it cannot know. */
+export interface PortCounts {
+  /** Packets that it lost on receiving. */
+  lost: number | null;
+  /** How often the kernel found no free buffer for a packet. */
+  starved: number | null;
+  /** Packets that a filter in the kernel turned away; 0 where there is none. */
+  rejectedEarly: number | null;
+}
+
 /** An open port. It belongs to the thread that opened it. */
 export interface Port {
   /** The name it was opened by. */
@@ -109,14 +119,13 @@ export interface Port {
   clock(): number;
   /** Sleeps until there may be packets (RX) or room (TX), `timeoutUs` at most; it may return early. */
   wait(directions: number, timeoutUs: number): void;
-  /** Packets that the port itself lost on receiving, since it was opened; `null` where it cannot know. */
+  /** Asks the kernel once for all that the port counts: some ten times a second, not for every burst. */
+  counts(): PortCounts;
+  /** `counts().lost` */
   lost(): number | null;
-  /** How often the kernel found no free buffer for a packet, since it was opened; `null` where it cannot know. */
+  /** `counts().starved` */
   starved(): number | null;
-  /**
-   * Packets that a filter in the kernel turned away, since the port was opened; 0 where there is none,
-   * `null` where it cannot know.
-   */
+  /** `counts().rejectedEarly` */
   rejectedEarly(): number | null;
   /** Detaches the region, so that a stale view throws, and closes. */
   close(): void;
@@ -168,16 +177,26 @@ export abstract class NativePort {
     if (ready < 0) this.fail("wait for", ready);
   }
 
+  counts(): PortCounts {
+    const stat = this.#stat;
+    this.library.uspf_stat(this.handle, stat as Float64Array<ArrayBuffer>);
+    return {
+      lost: known(stat[STAT.lost]),
+      starved: known(stat[STAT.starved]),
+      rejectedEarly: known(stat[STAT.rejected]),
+    };
+  }
+
   lost(): number | null {
-    return this.#ask(STAT.lost);
+    return this.counts().lost;
   }
 
   starved(): number | null {
-    return this.#ask(STAT.starved);
+    return this.counts().starved;
   }
 
   rejectedEarly(): number | null {
-    return this.#ask(STAT.rejected);
+    return this.counts().rejectedEarly;
   }
 
   close(): void {
@@ -185,11 +204,6 @@ export abstract class NativePort {
     this.#open = false;
     this.#region.transfer(0);
     this.library.uspf_close(this.handle);
-  }
-
-  #ask(index: number): number | null {
-    this.library.uspf_stat(this.handle, this.#stat as Float64Array<ArrayBuffer>);
-    return this.#stat[index] < 0 ? null : this.#stat[index];
   }
 
   protected fail(action: string, errno: number): never {
@@ -201,6 +215,10 @@ export abstract class NativePort {
     }[code] ?? `${code}: check that its interface is there and up`;
     throw new PortError(`Cannot ${action} "${this.name}": ${why}`, code);
   }
+}
+
+function known(count: number): number | null {
+  return count < 0 ? null : count;
 }
 
 /**

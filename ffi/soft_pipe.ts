@@ -12,7 +12,15 @@
  * is gone, even killed, is there for the next reader.
  */
 import { RING, type Ring, ringAt, SLOT_WORDS } from "./layout.ts";
-import { NativePort, openNative, packetsReady, type Port, type PortInfo, RX } from "./port.ts";
+import {
+  NativePort,
+  openNative,
+  packetsReady,
+  type Port,
+  type PortCounts,
+  type PortInfo,
+  RX,
+} from "./port.ts";
 import { explainSoft, pipeBlock, SOFT } from "./soft_layout.ts";
 import { swapSlots } from "./soft_moves.ts";
 
@@ -132,8 +140,8 @@ export class SoftPipe extends NativePort implements Port {
     Atomics.store(words, this.#doorbell, 0);
   }
 
-  /** Always 0: a full pipe keeps its packets with the sender. */
-  override lost(): number {
-    return 0;
+  /** Nothing is lost: a full pipe keeps its packets with the sender. */
+  override counts(): PortCounts {
+    return { lost: 0, starved: null, rejectedEarly: 0 };
   }
 }

@@ -17,6 +17,7 @@ import {
   openNative,
   packetsReady,
   type Port,
+  type PortCounts,
   type PortInfo,
   RX,
   ticksBetween,
@@ -126,8 +127,12 @@ export class SoftSwitch extends NativePort implements Port {
     Atomics.store(words, this.#doorbell, 0);
   }
 
-  /** Packets that found our lanes full since we joined: each sender counts its own. */
-  override lost(): number {
+  /** Lost are packets that found our lanes full since we joined: each sender counts its own. */
+  override counts(): PortCounts {
+    return { lost: this.#lost(), starved: null, rejectedEarly: 0 };
+  }
+
+  #lost(): number {
     const floats = this.#floats;
     let lost = 0;
     for (let sender = 0; sender < SOFT.ports; sender++) {

@@ -12,6 +12,7 @@
 #define _GNU_SOURCE
 #include "udp.h"
 #include "uspf.h"
+#include "wide_count.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -40,7 +41,8 @@ struct udp {
 	uint32_t rx_tail; /* the next slot to fill */
 	uint32_t tx_sent; /* the next slot to send */
 	uint32_t burst;
-	uint32_t lost; /* SO_RXQ_OVFL, as of the last packet */
+	uint32_t overflow; /* SO_RXQ_OVFL, as of the last packet */
+	struct wide_count dropped;
 	int connected;
 	int has_filter;
 	int errors_fd;       /* of the network namespace's counters, -1: it has none */
@@ -308,7 +310,7 @@ static void note_arrival(struct udp *udp, struct udp_arrival *arrival, uint32_t 
 			memcpy(&info, CMSG_DATA(c), sizeof(info));
 			arrival->destination_address = info.ipi_addr.s_addr;
 		} else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL) {
-			memcpy(&udp->lost, CMSG_DATA(c), sizeof(udp->lost));
+			memcpy(&udp->overflow, CMSG_DATA(c), sizeof(udp->overflow));
 		}
 	}
 }
@@ -423,19 +425,21 @@ static int udp_wait(struct uspf_port *port, int directions, int timeout_us)
 }
 
 /*
- * SO_RXQ_OVFL tells only with the next packet; SO_MEMINFO reads the same counter at any time. It is read
- * first: the kernel counts a loss there before it counts it in the namespace's errors.
+ * SO_RXQ_OVFL tells only with the next packet; SO_MEMINFO (Linux 4.12) reads the same counter at any time.
+ * It is read first: the kernel counts a loss there before it counts it in the namespace's errors.
  */
 static int udp_stat(struct uspf_port *port, double stat[])
 {
 	struct udp *udp = port->state;
 	uint32_t info[SK_MEMINFO_VARS];
 	socklen_t size = sizeof(info);
-	double dropped = udp->lost;
+	uint32_t now = udp->overflow;
+	double dropped;
 	int is_known;
 
 	if (getsockopt(port->fd, SOL_SOCKET, SO_MEMINFO, info, &size) == 0 && size > SK_MEMINFO_DROPS * sizeof(*info))
-		dropped = info[SK_MEMINFO_DROPS];
+		now = info[SK_MEMINFO_DROPS];
+	dropped = wide_count(&udp->dropped, now);
 	if (!udp->has_filter) {
 		stat[USPF_STAT_LOST] = dropped;
 		return 0;

@@ -340,6 +340,7 @@ static int xdp_stat(struct uspf_port *port, double stat[])
 	struct xdp *xdp = port->state;
 	double lost = 0, starved = 0;
 
+	stat[USPF_STAT_REJECTED] = rejected_of(xdp); /* first: it goes on with every packet after the last sync */
 	for (uint32_t i = 0; i < xdp->queue_count; i++) {
 		struct xdp_statistics statistics = { 0 };
 		socklen_t size = sizeof(statistics);
@@ -353,7 +354,6 @@ static int xdp_stat(struct uspf_port *port, double stat[])
 	}
 	stat[USPF_STAT_LOST] = lost;
 	stat[USPF_STAT_STARVED] = starved;
-	stat[USPF_STAT_REJECTED] = rejected_of(xdp);
 	return 0;
 }
 

@@ -102,7 +102,9 @@ struct xdp_hook {
 	int native;
 	int not_native; /* errno with which native mode was refused */
 	int link, map;
-	int counts; /* the map of packets turned away; -1: the program turns away none */
+	int counts; /* the map of packets turned away, or: */
+#define COUNTS_NONE (-1)    /* the program turns away none */
+#define COUNTS_UNKNOWN (-2) /* another capture's program has the map, which we cannot have */
 };
 
 /*

@@ -118,7 +118,7 @@ static int make_maps(const struct uspf_spec *spec, struct xdp_hook *hook)
 	hook->map = make_map(hook->netns, hook->native);
 	if (hook->map < 0)
 		return hook->map;
-	hook->counts = wants_counts(spec) ? make_counts() : -1;
+	hook->counts = wants_counts(spec) ? make_counts() : COUNTS_NONE;
 	if (hook->counts >= 0 || !wants_counts(spec))
 		return 0;
 	close(hook->map);
@@ -251,7 +251,17 @@ static int describe(int fd, void *info, uint32_t bytes)
 	return bpf(BPF_OBJ_GET_INFO_BY_FD, &attr);
 }
 
-/* The map of a program, if it is one of ours for this namespace; its mode goes into the hook. */
+static int counts_of(const struct bpf_prog_info *info, uint32_t id)
+{
+	int map;
+
+	if (info->nr_map_ids < 2)
+		return COUNTS_NONE;
+	map = fd_by_id(BPF_MAP_GET_FD_BY_ID, id);
+	return map < 0 ? COUNTS_UNKNOWN : map;
+}
+
+/* The map of a program, if it is one of ours for this namespace; its mode and counts go into the hook. */
 static int recognize(int program, struct xdp_hook *hook)
 {
 	struct bpf_prog_info info = { 0 };
@@ -274,7 +284,7 @@ static int recognize(int program, struct xdp_hook *hook)
 	}
 	name_program(name, hook->hash);
 	if (hook->native < 2 && strcmp(info.name, name) == 0) {
-		hook->counts = info.nr_map_ids > 1 ? fd_by_id(BPF_MAP_GET_FD_BY_ID, map_ids[1]) : -1;
+		hook->counts = counts_of(&info, map_ids[1]);
 		return map;
 	}
 	close(map);
@@ -423,7 +433,7 @@ double xdp_hook_rejected(const struct xdp_hook *hook, uint32_t queue)
 	int result;
 
 	if (counts == NULL)
-		return hook->counts < 0 ? 0 : -1;
+		return hook->counts == COUNTS_NONE ? 0 : -1;
 	attr.map_fd = (uint32_t)hook->counts;
 	attr.key = address(&queue);
 	attr.value = address(counts);

@@ -14,7 +14,8 @@
  * It takes all that the filter can accept, and no well-formed packet else; what claims to be wanted, but is
  * malformed further on (its length, say), is taken, too: the filter counts it, and the stack would only
  * discard it. Of a packet in several pieces (Linux 5.18) it reads the first one; the expression is compiled
- * so that it lets through what it would have to read further on (to_ebpf.ts).
+ * so that it lets through what it would have to read further on (to_ebpf.ts). Nobody judges what it lets
+ * through so: a PacketCapture counts all packets in several pieces as malformed (`split`).
  *
  * An instruction is 8 bytes: code, registers, offset, immediate (Linux, instruction-set.rst). The kernel
  * checks every read against the packet's end before it runs the program: so must the program.

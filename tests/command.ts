@@ -15,6 +15,8 @@ export interface Running {
   process: Deno.ChildProcess;
   /** Resolves once standard output has shown `text`. */
   shown(text: string): Promise<void>;
+  /** Resolves once an object of `--json` that it has shown is enough, or it has ended. */
+  counted(enough: (statistics: AnyStatistics) => boolean): Promise<void>;
   finished: Promise<Finished>;
 }
 
@@ -44,12 +46,12 @@ export function start(
     stderr: "piped",
   }).spawn();
   const timer = setTimeout(() => process.kill("SIGKILL"), limitMs);
-  let stdout = "";
-  const waiting: { text: string; resolve: () => void }[] = [];
+  let stdout = "", ended = false;
+  const waiting: { enough: () => boolean; resolve: () => void }[] = [];
   const read = async () => {
     for await (const chunk of process.stdout.pipeThrough(new TextDecoderStream())) {
       stdout += chunk;
-      for (const { text, resolve } of waiting) if (stdout.includes(text)) resolve();
+      for (const { enough, resolve } of waiting) if (enough()) resolve();
     }
   };
   const finish = async () => {
@@ -59,15 +61,19 @@ export function start(
       read(),
     ]);
     clearTimeout(timer);
+    ended = true;
     for (const { resolve } of waiting) resolve();
     return { code, stdout, stderr };
   };
   const finished = finish();
-  const shown = (text: string) =>
-    stdout.includes(text)
+  const until = (enough: () => boolean) =>
+    ended || enough()
       ? Promise.resolve()
-      : new Promise<void>((resolve) => waiting.push({ text, resolve }));
-  return { process, shown, finished };
+      : new Promise<void>((resolve) => waiting.push({ enough, resolve }));
+  const shown = (text: string) => until(() => stdout.includes(text));
+  const counted = (enough: (statistics: AnyStatistics) => boolean) =>
+    until(() => objects(stdout.slice(0, stdout.lastIndexOf("\n") + 1)).some(enough));
+  return { process, shown, counted, finished };
 }
 
 /** Runs a command to its end. */

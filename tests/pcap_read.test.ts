@@ -442,6 +442,7 @@ Deno.test("PcapPort says what it is, and loses nothing", () => {
       [mode, `pcap:${path}`, path, true, false],
     );
     assertEquals([port.tx.length, port.rx.length, port.lost(), port.starved()], [0, 1, 0, 0]);
+    assertEquals(port.counts(), { lost: 0, starved: 0, rejectedEarly: 0 });
     assert(port.rx[0].hasTimes && !port.rx[0].hasOffsets);
     assert(port.rxSync() >= 0 && port.clock() >= 0);
     assertEquals(port.ended, true);

@@ -28,6 +28,11 @@ testKinds(
       const sender = ports.open(network.sender(1), SENDER);
       carry(sender, receiver, 8000, random, new Arrivals(kind.wholePackets, [stream]), stream);
       assert(receiver.lost() === (kind.countsLost ? 0 : null));
+      assertEquals(receiver.counts(), {
+        lost: receiver.lost(),
+        starved: receiver.starved(),
+        rejectedEarly: 0,
+      });
     }),
 );
 

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { PacketPort } from "../ffi/packet_port.ts";
 import { PortError } from "../ffi/port_error.ts";
-import { type Port, type PortOptions, RX, TX } from "../ffi/port.ts";
+import { type Port, type PortCounts, type PortOptions, RX, TX } from "../ffi/port.ts";
 import { UdpPort } from "../ffi/udp_port.ts";
 import { CannotPush } from "../filter/expression/compilers/cannot_push.ts";
 import { forPacketSocket } from "../filter/expression/compilers/for_packet_socket.ts";
@@ -94,13 +94,15 @@ function sendAll(port: Port, packets: Uint8Array[]): void {
 /** What comes until `sent` packets are accounted for. */
 function collect(receivers: Port[], sent: number): Uint8Array[] {
   const packets: Uint8Array[] = [], end = performance.now() + PATIENCE_MS;
-  const sum = (count: (port: Port) => number | null) =>
-    receivers.reduce((all, port) => all + (count(port) ?? 0), 0);
+  const accounted = ({ lost, rejectedEarly }: PortCounts) => (lost ?? 0) + (rejectedEarly ?? 0);
   for (;;) {
     for (const port of receivers) {
       receive(port, (bytes, at, length) => packets.push(bytes.slice(at, at + length)));
     }
-    const known = packets.length + sum((port) => port.rejectedEarly()) + sum((port) => port.lost());
+    const known = receivers.reduce(
+      (all, port) => all + accounted(port.counts()),
+      packets.length,
+    );
     assert(known <= sent, `${known} packets accounted for, ${sent} sent`);
     if (known === sent) return packets;
     assert(performance.now() < end, `${known} packets accounted for of ${sent} sent`);
@@ -195,7 +197,9 @@ check(
     const number = 4711, kernelFilter = forPacket(INSTRUMENT_7);
     assertEquals(bench.packet("right", RX, { kernelFilter }, number).rejectedEarly(), null);
     assertEquals(bench.packet("right", RX).rejectedEarly(), 0);
-    assertEquals(bench.packet("right", TX, { kernelFilter }).rejectedEarly(), 0);
+    const transmits = bench.packet("right", TX, { kernelFilter });
+    assertEquals(transmits.rejectedEarly(), 0);
+    assertEquals(transmits.counts(), { lost: 0, starved: 0, rejectedEarly: 0 });
   },
 );
 
@@ -209,9 +213,17 @@ check("PacketPort counts on when its interface was down", async (bench) => {
     for (const way of ["down", "up"]) {
       await bench.testbed.must("right", "ip", "link", "set", "r0", way);
     }
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    for (const side of ["left", "right"] as const) await goesUp(bench.testbed, side);
   }
 });
+
+/** Waits until the kernel, which takes its time, has an end's interface up again. */
+async function goesUp(testbed: Testbed, side: Side): Promise<void> {
+  const state = () => testbed.must(side, "cat", `/sys/class/net/${INTERFACE[side]}/operstate`);
+  for (const end = performance.now() + PATIENCE_MS; await state() !== "up\n";) {
+    assert(performance.now() < end, `${INTERFACE[side]} stays down`);
+  }
+}
 
 /* ---- udp ---- */
 
@@ -306,6 +318,8 @@ check("UdpPort knows what was rejected until something was lost", (bench) => {
   const flood = Array.from({ length: 1000 }, () => to(5002, 1));
   for (let sent = 0; plain.lost() === 0 && sent < 1e6; sent += 1000) sendAll(sender, flood);
   assert(plain.lost()! > 0, "nothing was lost: the buffer is too large for this test");
+  assertEquals(plain.counts(), { lost: plain.lost(), starved: null, rejectedEarly: 0 });
+  assertEquals(rejects.counts(), { lost: null, starved: null, rejectedEarly: null });
   assertEquals([plain.rejectedEarly(), rejects.rejectedEarly(), rejects.lost()], [0, null, null]);
 });
 

@@ -172,6 +172,7 @@ testKinds(isSoft, "carries a packet of several slots whole, or not at all", (_, 
   assertEquals(slots.length, 1023);
   assertEquals(slots.at(-1), [5, 0]);
   assertEquals(receiver.lost(), 1);
+  assertEquals(receiver.counts(), { lost: 1, starved: null, rejectedEarly: 0 });
 });
 
 /* ---- against a model ---- */

@@ -93,7 +93,7 @@ function take(port: Port, ms: number, wait: boolean): Reply {
     else if (quietSince > 0 && performance.now() - quietSince > QUIET_MS) break;
     else if (wait) port.wait(1, 10_000);
   }
-  const lost = port.lost(), starved = port.starved(), rejected = port.rejectedEarly();
+  const { lost, starved, rejectedEarly: rejected } = port.counts();
   return { packets, lost, starved, rejected };
 }
 

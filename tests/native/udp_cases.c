@@ -1,6 +1,7 @@
 /* Purpose: tests of udp ports on the loopback interface. */
 #define _GNU_SOURCE
 #include "check.h"
+#include "../../ffi/wide_count.h"
 
 #include <arpa/inet.h>
 #include <linux/filter.h>
@@ -405,6 +406,22 @@ static const char *counts_what_its_filter_rejects(void)
 	return NULL;
 }
 
+static const char *counts_beyond_32_bits(void)
+{
+	struct wide_count count = { 0 };
+	double sum = 0;
+
+	CHECK_EQ(wide_count(&count, 0), 0);
+	for (int i = 0; i < 10; i++) { /* 3 * 2^30 each: it comes round at every step but the first */
+		sum += 3.0 * (1u << 30);
+		CHECK_EQ(wide_count(&count, (uint32_t)(int64_t)sum), sum);
+	}
+	CHECK_EQ(wide_count(&count, count.last), sum);
+	CHECK_EQ(wide_count(&count, count.last + 1), sum + 1);
+	CHECK_EQ(wide_count(&count, count.last - 1), sum + 4294967296.0);
+	return NULL;
+}
+
 const struct test_case udp_cases[] = {
 	{ "udp: carries bursts around the rings", carries_bursts_around_the_rings },
 	{ "udp: loses nothing in a full receive ring", loses_nothing_in_a_full_ring },
@@ -414,6 +431,7 @@ const struct test_case udp_cases[] = {
 	{ "udp: passes over a refused packet", passes_over_a_refused_packet },
 	{ "udp: counts what the socket lost", counts_what_the_socket_lost },
 	{ "udp: counts what its filter rejects", counts_what_its_filter_rejects },
+	{ "udp: counts beyond 32 bits", counts_beyond_32_bits },
 	{ "udp: sleeps until a packet comes", sleeps_until_a_packet },
 	{ "udp: receives a group on an interface", receives_a_group_on_an_interface },
 	{ NULL, NULL },

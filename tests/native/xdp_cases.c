@@ -309,6 +309,32 @@ static const char *counts_what_is_lost(void)
 	return isolated(count_lost);
 }
 
+static double rejected_with(const struct port *port, int counts)
+{
+	double stat[USPF_STAT_COUNT];
+
+	port->xdp->hook->counts = counts;
+	CHECK_EQ(uspf_stat(port->handle, stat), 0);
+	return stat[USPF_STAT_REJECTED];
+}
+
+/* A program that turns nothing away is not one whose map another capture keeps to itself. */
+static void tell_unknown_from_none(void)
+{
+	struct port port;
+
+	CHECK(open_port(&port, "lo", 0, WISH_GENERIC, sizeof(everything)) >= 0);
+	CHECK_EQ(port.xdp->hook->counts, COUNTS_NONE);
+	CHECK_EQ(rejected_with(&port, COUNTS_UNKNOWN), -1);
+	CHECK_EQ(rejected_with(&port, COUNTS_NONE), 0);
+	uspf_close(port.handle);
+}
+
+static const char *tells_unknown_from_none(void)
+{
+	return isolated(tell_unknown_from_none);
+}
+
 static const char *refuses_what_it_cannot_open(void)
 {
 	return isolated(refuse);
@@ -320,6 +346,7 @@ const struct test_case xdp_cases[] = {
 	{ "xdp: waits for a packet's last piece", waits_for_the_rest },
 	{ "xdp: counts odd descriptors, and keeps their frames", counts_odd_descriptors },
 	{ "xdp: counts what finds no room", counts_what_is_lost },
+	{ "xdp: tells unknown counts from none", tells_unknown_from_none },
 	{ "xdp: refuses what it cannot open", refuses_what_it_cannot_open },
 	{ NULL, NULL },
 };

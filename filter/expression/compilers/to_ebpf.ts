@@ -11,8 +11,9 @@
  * all ways to it have; places that are calculated are compared each time.
  *
  * A read beyond the end rejects the packet, but of a packet in several pieces (Linux 5.18) only the first
- * lies between begin and end: such a packet is accepted, for user space to judge. So is one of more than
- * 65535 bytes, of which the kernel lets no program read the rest.
+ * lies between begin and end: such a packet is accepted, unjudged, and a PacketCapture counts it as malformed
+ * (`split`), as it does without an early filter. So it is with one of more than 65535 bytes, of which the
+ * kernel lets no program read the rest.
  *
  * Bytes are loaded as a little-endian machine has them.
  */
