@@ -27,7 +27,7 @@ function read(text: string): unknown {
 function bare(syntax: unknown): unknown {
   return syntax === undefined
     ? undefined
-    : JSON.parse(JSON.stringify(syntax, (key, value) => key === "at" ? undefined : value));
+    : JSON.parse(JSON.stringify(syntax, (key, value) => /^at$|At$/.test(key) ? undefined : value));
 }
 
 /** One id. */

@@ -104,10 +104,11 @@ function readField(reader: TokenReader): Arithmetic {
   const { text, at: { from } } = reader.take(), protocol = PROTOCOLS.get(text)!;
   reader.expect("[", `expected "[", as in "${text}[0]"`);
   const index = reader.nested(() => readArithmetic(reader));
-  const bytes = reader.accept(":") ? reader.number("expected how many bytes: 1, 2 or 4") : 1;
+  const isSized = reader.accept(":"), bytesAt = reader.peek().at;
+  const bytes = isSized ? reader.number("expected how many bytes: 1, 2 or 4") : 1;
   reader.expect("]");
   const at = reader.since(from);
-  return reader.node({ kind: "field", protocol, index, bytes, at }, at, index);
+  return reader.node({ kind: "field", protocol, index, bytes, bytesAt, at }, at, index);
 }
 
 function readTickField(reader: TokenReader): Arithmetic | undefined {

@@ -205,7 +205,7 @@ function numberValue(
   before?: Qualifiers,
 ): Item & { kind: "test" | "value" } {
   const qualifiers = before ?? unqualified(reader, at);
-  const syntax: Syntax = { kind: "address", qualifiers, id: { kind: "number", value }, at };
+  const syntax: Syntax = { kind: "address", qualifiers, id: { kind: "number", value, at }, at };
   return { kind: "value", syntax, qualifiers };
 }
 
