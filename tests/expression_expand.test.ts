@@ -106,6 +106,8 @@ Deno.test("expand points at the value that is wrong, or at the primitive whose w
     ["net 10.0.0.1/24", 5, "10.0.0.1/24", "bits are set"],
     ["net 2001:db8::1/32", 5, "2001:db8::1/32", "bits are set"],
     ["host foo.example", 6, "foo.example", "names are not looked up"],
+    ["udp dst prot", 9, "prot", '"prot" is no keyword: expected "port"'],
+    ["host prot", 6, "prot", "names are not looked up"],
     ["ip proto \\foo", 10, "\\foo", "no protocol in ip"],
     ["udp port http", 10, "http", "a service of tcp"],
     ["tcp and ip[0:3] = 1", 14, "3", "3 bytes"],
@@ -123,6 +125,16 @@ Deno.test("expand points at the value that is wrong, or at the primitive whose w
     assertStringIncludes(error.message, says);
     assertEquals(error.offset, column - 1, text);
     assertEquals(carets, " ".repeat(column + 1) + "^".repeat(wrong.length), text);
+  }
+});
+
+Deno.test("expand shortens the words that it quotes", () => {
+  const word = "a".repeat(60_000);
+  for (const before of ["host", "src", "port", "portrange", "ip proto"]) {
+    const text = `${before} ${word}`;
+    const { message } = assertThrows(() => treeOf(text), ExpressionError) as ExpressionError;
+    assert(message.length < 400, message.slice(0, 400));
+    assertStringIncludes(message, `"${"a".repeat(39)}…" is no `);
   }
 });
 

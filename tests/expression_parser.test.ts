@@ -373,6 +373,11 @@ Deno.test("parseExpression refuses words of other links and of live captures by 
 Deno.test("parseExpression says what was expected, and where", () => {
   assertRefused("tpc port 80", 1, '"tpc" is no keyword: expected "tcp"', 3);
   assertRefused("udp dst 5001 prt", 14, '"prt" is no keyword: expected "port"', 3);
+  assertRefused("udp dst prot 5001", 9, '"prot" is no keyword: expected "port"', 4);
+  assertRefused("(udp dst prot 5001)", 10, '"prot" is no keyword: expected "port"', 4);
+  assertRefused("tcp and prot 5", 9, '"prot" is no keyword: expected "port"', 4);
+  assertRefused("dst \\prot 5", 11, '"5" cannot stand here: expected "and", "or" or the end', 1);
+  assertRefused("host b a", 8, '"a" cannot stand here: expected "and", "or" or the end', 1);
   assertRefused("TCP", 1, '"TCP" is no keyword: expected "tcp"', 3);
   assertRefused("tcp[13", 7, 'the expression ends: expected "]"', 1);
   assertRefused("(tcp", 5, 'the expression ends: expected "and", "or" or ")"', 1);

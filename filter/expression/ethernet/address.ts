@@ -8,6 +8,8 @@ import { type Carrier, carriesIn, decnetHost, ip4Net, ip6Net } from "./network_l
 import { etherProtocol, ipProtocol, isoProtocol } from "./protocol_numbers.ts";
 import { type Service, serviceOf } from "./services.ts";
 import type { Identifier, Qualifiers } from "../language/syntax.ts";
+import { quoted } from "../language/lexer.ts";
+import { nearest, QUALIFIERS } from "../language/names.ts";
 import { portRange, TRANSPORT } from "./transport_layer.ts";
 import type { Node } from "../plan/tree.ts";
 
@@ -111,12 +113,17 @@ function ofName(context: Context, qualifiers: Qualifiers, name: string): Node {
       return namedRange(context, qualifiers, name);
     case "proto":
       return namedProtocol(context, qualifiers, name);
-    default:
+    default: {
+      const near = qualifiers.type === undefined ? nearest(name) : undefined;
+      if (near !== undefined && QUALIFIERS.includes(near)) {
+        refuseValue(context, `${quoted(name)} is no keyword`, `expected "${near}"`);
+      }
       refuseValue(
         context,
-        `"${name}" is no address, and names are not looked up`,
+        `${quoted(name)} is no address, and names are not looked up`,
         "expected an address",
       );
+    }
   }
 }
 
@@ -128,7 +135,7 @@ function namedRange(context: Context, qualifiers: Qualifiers, name: string): Nod
   }
   const dash = name.indexOf("-");
   if (dash < 0) {
-    refuseValue(context, `"${name}" is no range of ports`, 'expected one like "8000-8080"');
+    refuseValue(context, `${quoted(name)} is no range of ports`, 'expected one like "8000-8080"');
   }
   const [from, to] = [name.slice(0, dash), name.slice(dash + 1)].map((end) =>
     serviceIn(context, end)
@@ -149,7 +156,7 @@ function namedProtocol(context: Context, qualifiers: Qualifiers, name: string): 
   if (value === undefined) {
     refuseValue(
       context,
-      `"${name}" is no protocol in ${by ?? "IP"}`,
+      `${quoted(name)} is no protocol in ${by ?? "IP"}`,
       "expected its number, or another name",
     );
   }
@@ -207,7 +214,7 @@ function agreed(
   if (wanted !== undefined && service !== undefined && wanted !== service) {
     refuseValue(
       context,
-      `"${name}" is a service of ${service}`,
+      `${quoted(name)} is a service of ${service}`,
       `expected one of ${wanted}, or a number`,
     );
   }
@@ -224,7 +231,7 @@ function transportOf(context: Context, { protocol, type }: Qualifiers): Transpor
 function serviceIn(context: Context, name: string): Service {
   const service = serviceOf(name);
   if (service === undefined) {
-    refuseValue(context, `"${name}" is no service`, "expected a port's number");
+    refuseValue(context, `${quoted(name)} is no service`, "expected a port's number");
   }
   return service;
 }

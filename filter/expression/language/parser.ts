@@ -193,6 +193,7 @@ function readValue(reader: TokenReader, place: Place, before?: Qualifiers): Item
     return { kind: "arithmetic", value: { kind: "number", value, at } };
   }
   if (place === "number" || !beginsIdentifier(reader)) return reader.unexpected(VALUE);
+  if (before === undefined) reader.checkKeyword(reader.peek());
   const qualifiers = before ?? unqualified(reader);
   const id = readIdentifier(reader);
   const syntax: Syntax = { kind: "address", qualifiers, id, at: reader.since(at.from) };

@@ -52,7 +52,7 @@ function readRange(reader: TokenReader, field: TickField): [number, number] {
   const range = kind === "name" || kind === "ethernet" ? RANGE.exec(text) : null;
   if (range !== null) {
     const [from, to] = [numberIn(reader, token, range[1]), numberIn(reader, token, range[2])];
-    if (from > to) reader.fail(at, `"${text}" is empty`, `write "${range[2]}-${range[1]}"`);
+    if (from > to) reader.fail(at, `${quoted(text)} is empty`, `write "${to}-${from}"`);
     reader.take();
     return [from, to];
   }
