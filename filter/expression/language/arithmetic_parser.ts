@@ -43,9 +43,9 @@ export function goesOnFrom(reader: TokenReader, further = 0): boolean {
   return isOneOf(reader.peek(further), OPERATORS) || isOneOf(reader.peek(further), RELATIONS);
 }
 
-/** Whether the next token compares. */
-export function isRelation(reader: TokenReader): boolean {
-  return reader.is(...RELATIONS);
+/** Whether the next token compares, or a later one. */
+export function isRelation(reader: TokenReader, further = 0): boolean {
+  return isOneOf(reader.peek(further), RELATIONS);
 }
 
 /** A token that compares as the relation that it is. */
@@ -64,12 +64,17 @@ export function goOn(reader: TokenReader, operand: Arithmetic, binds = 0): Arith
   for (;;) {
     const always = reader.is(...ALWAYS);
     if (!always && !(reader.is(...OPERATORS) && BINDS[reader.peek().text] >= binds)) return left;
-    const operator = reader.take().text as Operator;
+    const { text, at: { from } } = reader.take(), operator = text as Operator;
     const right = always
       ? reader.nested(() => readArithmetic(reader))
       : goOn(reader, readOperand(reader), BINDS[operator] + 1);
     const at = { from: left.at.from, to: right.at.to };
-    left = reader.node({ kind: "operation", operator, left, right, at }, at, left, right);
+    left = reader.node(
+      { kind: "operation", operator, left, right, at },
+      { from, to: right.at.to },
+      left,
+      right,
+    );
   }
 }
 
@@ -116,7 +121,7 @@ function readTickField(reader: TokenReader): Arithmetic | undefined {
   if (field === undefined) return undefined;
   const { text, at } = reader.peek();
   if (field === "price" || field === "quantity") {
-    const remedy = `compare it alone, as in "${text} > 100.5"`;
+    const remedy = `compare it alone, on the left, as in "${text} > 100.5"`;
     reader.fail(at, `"${text}" is no whole number, which cannot be computed with`, remedy);
   }
   reader.take();

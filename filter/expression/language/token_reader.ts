@@ -86,6 +86,7 @@ export class TokenReader {
   /** Ends with an error at the next token. */
   unexpected(remedy: string): never {
     const token = this.peek(), { kind, text, problem, at } = token;
+    if (this.#last !== undefined) this.#checkAddress(this.#last, at);
     if (problem !== undefined) this.fail(at, ...problem);
     if (kind === "end") this.fail(at, "the expression ends", remedy);
     const word = quoted(this.text.slice(at.from, at.to));
@@ -139,8 +140,17 @@ export class TokenReader {
     }
   }
 
+  /** Ends with an error at an address that goes on where its longest match ended. */
+  #checkAddress({ kind, at: { from, to } }: Token, at: Span): void {
+    const [rest] = /^[0-9A-Fa-f:.]*/.exec(this.text.slice(to))!;
+    if (kind !== "ipv6" || at.from !== to || rest === "") return;
+    const all = { from, to: to + rest.length }, word = quoted(this.text.slice(from, all.to));
+    this.fail(all, `${word} is no IPv6 address`, 'expected eight numbers, or fewer and "::" once');
+  }
+
   #tooDeep(at: Span): never {
-    this.fail(at, `here it is nested deeper than ${MAX_NESTING} levels`, "write it flatter");
+    const remedy = 'write it flatter; parentheses, "not", and each operator behind another count';
+    this.fail(at, `here the expression has more than ${MAX_NESTING} levels`, remedy);
   }
 }
 
