@@ -116,6 +116,7 @@ const KNOWN = {
     "no-decode",
   ],
   defaults: DEFAULTS,
+  empty: ["f"], // as in tcpdump, for scripts: -f "$FILTER"
   aliases: { filter: "f" },
   words: true, // which are refused, with a better reason
 };

@@ -83,8 +83,9 @@ export function summarizeFilter(
   }
 }
 
-/** In one line, and in quotes. */
+/** In one line, and in quotes; an empty one with what it means. */
 function shorten(expression: string): string {
   const line = expression.trim().replace(/\s+/g, " ");
+  if (line === "") return '"" (every packet)';
   return `"${line.length > SHOWN ? `${line.slice(0, SHOWN - 1)}…` : line}"`;
 }

@@ -136,11 +136,12 @@ export class PacketCapture {
   }
 
   /**
-   * To be called before the first pump, where that is long after the port was opened: what it has lost or
-   * turned away until now does not count, and what time it is, is asked anew.
+   * To be called before the first pump, where that is long after the port was opened: what it has lost until
+   * now does not count, and what time it is, is asked anew. What it has turned away until now does count, for
+   * what it let through meanwhile waits in its rings, and will be received.
    */
   begin(): void {
-    this.#before = this.port.counts();
+    this.#before = { ...this.port.counts(), rejectedEarly: 0 };
     this.housekeep();
     this.resume();
   }

@@ -12,6 +12,7 @@ import type { PortOptions, Wanted } from "../ffi/port.ts";
 import { parsePortName, type PortName } from "../ffi/port_name.ts";
 import { CannotPush } from "../filter/expression/compilers/cannot_push.ts";
 import type { Expression } from "../filter/expression/expression.ts";
+import { ACCEPT } from "../filter/expression/plan/plan.ts";
 import { forPacketSocket } from "../filter/expression/compilers/for_packet_socket.ts";
 import { forUdpSocket } from "../filter/expression/compilers/for_udp_socket.ts";
 import { optimise } from "../filter/expression/plan/optimise.ts";
@@ -132,8 +133,9 @@ function pushed(name: PortName, filter: PacketFilter, expression: Expression): P
     case "xdp": {
       const { bytes, text } = toEbpf(expression.plan);
       const how = `${EBPF}, ${instructions(bytes)}`;
-      const portOptions = { wanted: wantedOf(filter), driverFilter: bytes };
-      return { portOptions, where: "driver", how, text, takesAll: false };
+      const wanted = wantedOf(filter),
+        takesAll = wanted === undefined && expression.plan.entry === ACCEPT;
+      return { portOptions: { wanted, driverFilter: bytes }, where: "driver", how, text, takesAll };
     }
     default:
       return unpushed(name, filter, WHY_NOT[name.kind]);

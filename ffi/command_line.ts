@@ -10,6 +10,8 @@ import { UsageError } from "./usage.ts";
 export interface KnownOptions {
   /** Those that take a value. */
   values: readonly string[];
+  /** Of these, those whose value may be empty. */
+  empty?: readonly string[];
   /** Those that are there or not. */
   switches: readonly string[];
   /** Values of those that are not given. */
@@ -41,7 +43,7 @@ export class CommandLine {
     const first = ["help", "version"].find((name) => args.includes(`--${name}`));
     const parsed = parse(first === undefined ? joinValues(args, known) : [`--${first}`], known);
     const given = known.values.filter((name) => parsed[name].length > 0);
-    for (const name of given) checkValue(name, parsed[name]);
+    for (const name of given) checkValue(name, parsed[name], known);
     for (const name of known.switches) checkSwitch(name, parsed[name]);
     const values = given.map((name) => [name, parsed[name][0]]);
     this.values = { ...known.defaults, ...Object.fromEntries(values) };
@@ -123,11 +125,11 @@ function isOption(text: string, known: KnownOptions): boolean {
   return [...values, ...switches].some((name) => word === typed(name) || word === `--${name}`);
 }
 
-function checkValue(name: string, given: unknown[]): void {
+function checkValue(name: string, given: unknown[], { empty = [] }: KnownOptions): void {
   if (given.length > 1) {
     throw new UsageError(`Cannot use ${typed(name)} twice: it has one value: give it once`);
   }
-  if (given[0] === "") throw needsValue(name);
+  if (given[0] === "" && !empty.includes(name)) throw needsValue(name);
 }
 
 /** One that is given twice is meant no more than once. */

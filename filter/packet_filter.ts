@@ -27,7 +27,7 @@ export interface PacketFilterOptions {
   destinationAddress?: number;
   /** Exact size of the UDP payload in bytes, 0 to 1472; 14, a tick, by default. */
   payloadBytes?: number;
-  /** An expression in tcpdump's language, pcap-filter(7); see the README for what is more and what is not. */
+  /** An expression in tcpdump's language, pcap-filter(7); an empty one accepts every packet; see the README for what is more and what is not. */
   expression?: string;
   /**
    * Whether packets are to carry ticks, as by default. Without, what the expression holds for is accepted,
@@ -57,7 +57,7 @@ export class PacketFilter {
    * Makes a filter.
    *
    * @throws {RangeError} for a port, an address or a size out of range.
-   * @throws {TypeError} for one that is given where nothing is decoded.
+   * @throws {TypeError} for one that is given where nothing is decoded, and for an expression that is no string.
    * @throws {ExpressionError} for an expression that is none.
    */
   constructor(options: PacketFilterOptions = {}) {
@@ -72,12 +72,15 @@ export class PacketFilter {
     this.hasAddress = destinationAddress !== undefined;
     this.addressWord = this.hasAddress ? swap32(destinationAddress!) : 0;
     this.decodes = decode;
-    if (options.expression !== undefined) this.expression = new Expression(options.expression);
+    if (options.expression === undefined) return;
+    checkExpression(options.expression);
+    this.expression = new Expression(options.expression);
   }
 
   /**
    * A filter of an expression in tcpdump's language; the other options as in the constructor.
    *
+   * @throws {TypeError} for one that is no string.
    * @throws {ExpressionError} for an expression that is none; its message shows the place.
    *
    * @example
@@ -89,6 +92,7 @@ export class PacketFilter {
    * ```
    */
   static compile(expression: string, options: PacketFilterOptions = {}): PacketFilter {
+    checkExpression(expression);
     return new PacketFilter({ ...options, expression });
   }
 
@@ -181,6 +185,15 @@ function checkNoTick(options: PacketFilterOptions): void {
   if (name === undefined) return;
   throw new TypeError(
     `Cannot make a packet filter: ${name} is for ticks, and nothing is decoded: say it in the expression`,
+  );
+}
+
+/** Also in JavaScript, where nobody else asks. */
+function checkExpression(expression: unknown): void {
+  if (typeof expression === "string") return;
+  const what = expression === null ? "null" : typeof expression;
+  throw new TypeError(
+    `Cannot compile the filter: the expression is of type ${what}: give a string`,
   );
 }
 

@@ -95,10 +95,47 @@ Deno.test("expand and parseExpression refuse what tcpdump refuses, and say where
   }
 });
 
-Deno.test("expand points at the primitive that is wrong", () => {
-  const error = assertThrows(() => treeOf("udp and vlan 4096 or arp"), ExpressionError);
-  assertEquals(error.offset, 8);
-  assertStringIncludes(error.message, "expected at most 4095");
+Deno.test("expand points at the value that is wrong, or at the primitive whose words do not fit", () => {
+  const cases: [text: string, column: number, wrong: string, says: string][] = [
+    ["udp and vlan 4096 or arp", 14, "4096", "expected at most 4095"],
+    ["mpls ((1048576))", 6, "((1048576))", "expected at most 1048575"],
+    ["tcp port 70000", 10, "70000", "port 70000"],
+    ["tcp port 80 or 70000", 16, "70000", "port 70000"],
+    ["portrange 1-99999", 11, "1-99999", "port 99999"],
+    ["host 10.0.0.256", 6, "10.0.0.256", "256 in an address"],
+    ["net 10.0.0.1/24", 5, "10.0.0.1/24", "bits are set"],
+    ["net 2001:db8::1/32", 5, "2001:db8::1/32", "bits are set"],
+    ["host foo.example", 6, "foo.example", "names are not looked up"],
+    ["udp dst prot", 9, "prot", '"prot" is no keyword: expected "port"'],
+    ["host prot", 6, "prot", "names are not looked up"],
+    ["ip proto \\foo", 10, "\\foo", "no protocol in ip"],
+    ["udp port http", 10, "http", "a service of tcp"],
+    ["tcp and ip[0:3] = 1", 14, "3", "3 bytes"],
+    ["ah[0] = 1", 1, "ah[0]", 'no index for "ah"'],
+    ["1/0 = 1", 3, "0", "the divisor begins with 0"],
+    ["ip[2] % (3 - 3) = 0", 10, "3 - 3", "the divisor is 0"],
+    ["len << 32 = 0", 8, "32", "expected at most 31"],
+    ["len >> (16 + 16) = 0", 9, "16 + 16", "expected at most 31"],
+    ["tcp or ip host 02:00:00:00:00:01", 8, "ip host 02:00:00:00:00:01", '"ether host"'],
+  ];
+  for (const [text, column, wrong, says] of cases) {
+    const error = assertThrows(() => treeOf(text), ExpressionError) as ExpressionError;
+    const carets = error.message.split("\n")[2];
+    assertStringIncludes(error.message, `: column ${column}: `);
+    assertStringIncludes(error.message, says);
+    assertEquals(error.offset, column - 1, text);
+    assertEquals(carets, " ".repeat(column + 1) + "^".repeat(wrong.length), text);
+  }
+});
+
+Deno.test("expand shortens the words that it quotes", () => {
+  const word = "a".repeat(60_000);
+  for (const before of ["host", "src", "port", "portrange", "ip proto"]) {
+    const text = `${before} ${word}`;
+    const { message } = assertThrows(() => treeOf(text), ExpressionError) as ExpressionError;
+    assert(message.length < 400, message.slice(0, 400));
+    assertStringIncludes(message, `"${"a".repeat(39)}…" is no `);
+  }
 });
 
 Deno.test("expand lets vlan move all that is to its right, whatever stands between", () => {

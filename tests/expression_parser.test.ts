@@ -27,7 +27,7 @@ function read(text: string): unknown {
 function bare(syntax: unknown): unknown {
   return syntax === undefined
     ? undefined
-    : JSON.parse(JSON.stringify(syntax, (key, value) => key === "at" ? undefined : value));
+    : JSON.parse(JSON.stringify(syntax, (key, value) => /^at$|At$/.test(key) ? undefined : value));
 }
 
 /** One id. */
@@ -305,7 +305,7 @@ Deno.test("parseExpression reads a tick's fields, which are names elsewhere", ()
 });
 
 Deno.test("parseExpression names what is wrong with a question about a tick", () => {
-  assertRefused("side == buy", 9, '"buy" is no side: expected "bid", "ask" or a number', 3);
+  assertRefused("side == buy", 9, '"buy" is no side: expected "bid", "ask" or a number up to 1', 3);
   assertRefused("instrument in {1, bid}", 19, '"bid" is no instrument: expected a number', 3);
   assertRefused("instrument in {19-10}", 16, '"19-10" is empty: write "10-19"', 5);
   assertRefused(
@@ -337,6 +337,55 @@ Deno.test("parseExpression names what is wrong with a question about a tick", ()
       ],
     ]
   ) refusal(text);
+});
+
+Deno.test("parseExpression says what a price is", () => {
+  const remedy = "expected a decimal number such as 100.5, not negative";
+  for (const wrong of ["tick.quantity", "100.", ".5", "1e3", "-5", "0x10", "1.2.3.4"]) {
+    const says = `"${wrong}" is no price: ${remedy}`;
+    assertRefused(`tick.price > ${wrong} and tcp`, 14, says, wrong.length);
+  }
+  assertRefused("quantity > ", 12, `the expression ends: ${remedy}`, 1);
+  const right = '"tick.price" cannot stand on the right: write "tick.price > 100.5"';
+  assertRefused("100.5 < tick.price", 9, right, 10);
+  assertRefused("port 1 and 100.5 < tick.price", 20, right, 10);
+  assert(refusal("100 < tick.price").message.includes("compare it alone, on the left"));
+});
+
+Deno.test("parseExpression refuses what a tick's type and side never are", () => {
+  const types = 'expected "underlying", "option", "future" or a number up to 2';
+  assertRefused("tick.type == 3", 14, `3 is no type: ${types}`, 1);
+  assertRefused("0x10 = tick.type", 1, `16 is no type: ${types}`, 4);
+  assertRefused("tick.type in {0, 1-3}", 18, `3 is no type: ${types}`, 3);
+  assertRefused("side in {2}", 10, '2 is no side: expected "bid", "ask" or a number up to 1', 1);
+  for (const text of ["tick.type == 2", "side in {0-1}", "tick.type != 3", "instrument = 3"]) {
+    read(text);
+  }
+});
+
+Deno.test("parseExpression wants a set behind in", () => {
+  const says = '"1" cannot stand here: expected "{", as in "tick.instrument in {0, 1}"';
+  assertRefused("tick.instrument in 1", 20, says, 1);
+  assertRefused("port 1 and tick.instrument in 1", 31, says, 1);
+});
+
+Deno.test("parseExpression quotes the whole of what is no address", () => {
+  for (const wrong of ["02:00:00:00:00", "02:00:00:00:00:", "2:0:0:0:0:1:2"]) {
+    const says = `"${wrong}" is no Ethernet address: six numbers of up to two digits, ` +
+      "as in 02:00:00:00:00:01";
+    assertRefused(`ether host ${wrong} or tcp`, 12, says, wrong.length);
+  }
+  const says =
+    '"2001:db8::1::2" is no IPv6 address: expected eight numbers, or fewer and "::" once';
+  assertRefused("ip6 host 2001:db8::1::2", 10, says, 14);
+});
+
+Deno.test("parseExpression points at the place where it has too many levels", () => {
+  const column = (text: string) => refusal(text).offset + 1;
+  const before = "len" + " + 1".repeat(MAX_NESTING - 1);
+  assertEquals(column(`${before} + 1 + 1 = 3`), before.length + 2);
+  assertEquals(column(`${before} = 3`), before.length + 2);
+  assertEquals(column("(".repeat(MAX_NESTING + 5)), MAX_NESTING + 1);
 });
 
 Deno.test("parseExpression refuses words of other links and of live captures by name", () => {
@@ -373,6 +422,11 @@ Deno.test("parseExpression refuses words of other links and of live captures by 
 Deno.test("parseExpression says what was expected, and where", () => {
   assertRefused("tpc port 80", 1, '"tpc" is no keyword: expected "tcp"', 3);
   assertRefused("udp dst 5001 prt", 14, '"prt" is no keyword: expected "port"', 3);
+  assertRefused("udp dst prot 5001", 9, '"prot" is no keyword: expected "port"', 4);
+  assertRefused("(udp dst prot 5001)", 10, '"prot" is no keyword: expected "port"', 4);
+  assertRefused("tcp and prot 5", 9, '"prot" is no keyword: expected "port"', 4);
+  assertRefused("dst \\prot 5", 11, '"5" cannot stand here: expected "and", "or" or the end', 1);
+  assertRefused("host b a", 8, '"a" cannot stand here: expected "and", "or" or the end', 1);
   assertRefused("TCP", 1, '"TCP" is no keyword: expected "tcp"', 3);
   assertRefused("tcp[13", 7, 'the expression ends: expected "]"', 1);
   assertRefused("(tcp", 5, 'the expression ends: expected "and", "or" or ")"', 1);
@@ -407,7 +461,7 @@ Deno.test("parseExpression gives every test its place", () => {
 });
 
 Deno.test("parseExpression has limits, and says so at once", () => {
-  const deep = `here it is nested deeper than ${MAX_NESTING} levels: write it flatter`;
+  const deep = `here the expression has more than ${MAX_NESTING} levels: write it flatter; `;
   const cases: [string, string][] = [
     ["(".repeat(10_000) + "tcp" + ")".repeat(10_000), deep],
     ["not ".repeat(10_000) + "tcp", deep],
@@ -421,9 +475,9 @@ Deno.test("parseExpression has limits, and says so at once", () => {
     ["mpls " + "(".repeat(10_000), deep],
     ["tcp or ".repeat(150_000) + "tcp", `write at most ${MAX_CHARACTERS}`],
     [":".repeat(60_000), "cannot stand here"],
-    ["host 1" + ":".repeat(60_000), "cannot stand here"],
+    ["host 1" + ":".repeat(60_000), "is no IPv6 address"],
     ["host a" + "-".repeat(60_000), "cannot stand here"],
-    ["host ::1." + "1".repeat(60_000), "has no meaning here"],
+    ["host ::1." + "1".repeat(60_000), "is no IPv6 address"],
     ["host 0x" + "f".repeat(60_000), "needs more than 32 bits"],
     ["price > " + "9".repeat(60_000), "above all prices"],
   ];

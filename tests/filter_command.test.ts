@@ -3,6 +3,7 @@
  * processes, on files and on the interfaces of a test network.
  */
 import { assert, assertEquals, assertGreaterOrEqual, assertLess, assertMatch } from "@std/assert";
+import { pushFilter } from "../capture/push_filter.ts";
 import { PacketFilter } from "../filter/packet_filter.ts";
 import { type AnyStatistics, finalOf, objects, run, start } from "./command.ts";
 import { type FilterPacket, filterPackets } from "./filter_packets.ts";
@@ -117,6 +118,32 @@ Deno.test("capture --no-decode without -f accepts every packet of a file, and it
   assertEquals([code, stderr], [0, ""]);
   assertMatch(stdout, new RegExp(`accepted +${packets.length}\n +rejected +0\n`));
   assert(!/tick|engine|profit|orders|delivered|dropped|malformed|filter/.test(stdout), stdout);
+});
+
+for (const args of [["-f", ""], ["--filter="], ["-f", " \t"]]) {
+  Deno.test(`capture --no-decode ${JSON.stringify(args)} accepts every packet, and says so`, async () => {
+    using directory = new Directory();
+    const input = directory.put(packets);
+    const { code, stdout, stderr } = await run("capture", [
+      ...["-i", `pcap:${input}`, "--no-decode", ...args],
+    ]);
+    assertEquals([code, stderr], [0, ""]);
+    assertMatch(stdout, /^filter "" \(every packet\) runs in user space: files /m);
+    assertMatch(stdout, /^filter +"" \(every packet\) ran in user space .* rejected 0$/m);
+    assertMatch(stdout, new RegExp(`accepted +${packets.length}\n`));
+  });
+}
+
+Deno.test("pushFilter tells that an xdp port takes all, also of an expression that accepts all", () => {
+  const request = (expression: string) => ({
+    port: "xdp:eth0",
+    filter: PacketFilter.compile(expression, { decode: false }),
+    all: false,
+  });
+  for (const expression of ["", " ", "1 = 1"]) {
+    assertEquals(pushFilter(request(expression)).takesAll, true, expression);
+  }
+  assertEquals(pushFilter(request("udp")).takesAll, false);
 });
 
 Deno.test("capture -f says at the start and at the end where the filter ran, in one line each", async () => {
@@ -252,6 +279,8 @@ const BAD: [string[], RegExp][] = [
   [["-f", "udp", "port", "5001"], /in quotes, as in -f 'udp port 5001'\n$/],
   [["-f"], /^Cannot use -f: it needs a value: /],
   [["-f", "udp", "--filter", "tcp"], /^Cannot use -f twice: /],
+  [["-f", "", "-f", "tcp"], /^Cannot use -f twice: /],
+  [["-d", ""], /^Cannot use -d: it needs a value: /],
   [["--filter", "--no-decode"], /^Cannot use -f: it needs a value: /],
   [["-f", "--filter=udp"], /^Cannot use -f: it needs a value: /],
   [["--push", "off"], /^Cannot use --push: there is no expression to push: /],

@@ -95,6 +95,30 @@ Deno.test("PacketFilter's loop says of expressions what the interpreter says", (
   }
 });
 
+Deno.test("Expression.matches takes lengths on the wire as numbers of 32 bits, whatever their upper bit", () => {
+  const bytes = new Uint8Array(60);
+  bytes.set([0x80, 0, 0, 60]);
+  const texts = [
+    ...["len | 0 = len", "len = len + 0", "len > 0x7fffffff", "len >= 0x80000000", "less 100"],
+    ...["len = 0x8000003c", "len != 0x8000003c", "ether[0:4] = len", "len = ether[0:4]"],
+    ...["len / 2 = 0x4000001e", "len % 7 = 3", "len * 2 = 120", "len >> 31 = 1", "-len < len"],
+    ...[
+      "ether[len - 0x8000003c] = 0x80",
+      "ether[len & 3:4] = len",
+      "ether[len] = 0",
+      "1 / len = 0",
+    ],
+  ];
+  for (const text of texts) {
+    const { plan } = meaningOf(text), { matches } = new Expression(text);
+    for (const wireLength of [60, 2 ** 31 - 1, 2 ** 31, 2 ** 31 + 60, 2 ** 32 - 1]) {
+      const wanted = interpret(plan, bytes, 0, 60, wireLength);
+      assertEquals(matches(bytes, 0, 60, wireLength), wanted, `${text} of ${wireLength} bytes`);
+    }
+  }
+  assert(new Expression("len | 0 = len").matches(bytes, 0, 60, 2 ** 31 + 60));
+});
+
 Deno.test("optimise asks for the EtherType once in udp dst port 5001 and host 10.0.0.2", () => {
   const { tree, plan } = new Expression("udp dst port 5001 and host 10.0.0.2");
   const types = ({ blocks }: Plan) =>

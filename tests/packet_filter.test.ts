@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { PacketFilter } from "../filter/packet_filter.ts";
 import { VERDICT } from "../filter/verdict.ts";
 import { Random } from "../sender/random.ts";
@@ -89,6 +89,21 @@ Deno.test("PacketFilter.judge reads nothing beyond the packet's length", () => {
     });
     assertEquals(verdicts[0], verdicts[1], `length ${length}`);
     assertEquals(verdicts[0] > 0, length === packet.length);
+  }
+});
+
+Deno.test("PacketFilter takes an empty expression, which accepts every packet, and none that is no string", () => {
+  for (const empty of ["", " \n\t"]) {
+    assert(PacketFilter.compile(empty).matches(new Uint8Array(0)));
+    assert(new PacketFilter({ expression: empty }).matches(new Uint8Array(60)));
+  }
+  const says = (type: string) =>
+    `Cannot compile the filter: the expression is of type ${type}: give a string`;
+  for (const [value, type] of [[undefined, "undefined"], [null, "null"], [5, "number"]]) {
+    assertThrows(() => PacketFilter.compile(value as never), TypeError, says(type as string));
+    if (value === undefined) continue;
+    const options = { expression: value as never };
+    assertThrows(() => new PacketFilter(options), TypeError, says(type as string));
   }
 });
 

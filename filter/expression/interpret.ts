@@ -48,7 +48,7 @@ function valueOf(value: Value, packet: Packet): number {
     case "number":
       return value.value;
     case "length":
-      return packet.wireLength;
+      return packet.wireLength >>> 0;
     case "load":
       return read(value, packet);
     case "operation": {

@@ -16,7 +16,7 @@ import type { Load, Operator, Value } from "../plan/tree.ts";
 export interface JavaScriptReads {
   /** The packet's captured length, by name. */
   length: string;
-  /** Its length on the wire, by name. */
+  /** Its length on the wire, by name: any number of 32 bits, signed or not. */
   wireLength: string;
   /** The byte at a place of the packet, which is text of a number. */
   byte(at: string): string;
@@ -59,7 +59,7 @@ export class ValueWriter {
       case "number":
         return `${value.value | 0}`;
       case "length":
-        return this.reads.wireLength;
+        return `(${this.reads.wireLength} | 0)`;
       case "load":
         return this.#load(value);
       case "operation":
@@ -70,6 +70,7 @@ export class ValueWriter {
   /** A number of 0 to 2^32 - 1. */
   unsigned(value: Value): string {
     if (value.kind === "number") return `${value.value}`;
+    if (value.kind === "length") return `(${this.reads.wireLength} >>> 0)`;
     const text = this.text(value);
     return atMost(value) < 2 ** 31 ? text : `(${text} >>> 0)`;
   }

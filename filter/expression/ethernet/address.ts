@@ -2,12 +2,14 @@
  * Purpose: primitives of qualifiers and a value, as in `tcp dst port 80`: which belong together, and what
  * they ask for.
  */
-import { type Context, refuse } from "./context.ts";
+import { type Context, refuse, refuseValue } from "./context.ts";
 import { carries, ethernetHost } from "./link_layer.ts";
 import { type Carrier, carriesIn, decnetHost, ip4Net, ip6Net } from "./network_layer.ts";
 import { etherProtocol, ipProtocol, isoProtocol } from "./protocol_numbers.ts";
 import { type Service, serviceOf } from "./services.ts";
 import type { Identifier, Qualifiers } from "../language/syntax.ts";
+import { quoted } from "../language/lexer.ts";
+import { nearest, QUALIFIERS } from "../language/names.ts";
 import { portRange, TRANSPORT } from "./transport_layer.ts";
 import type { Node } from "../plan/tree.ts";
 
@@ -71,12 +73,12 @@ function ofIp4(context: Context, qualifiers: Qualifiers, id: Ip4): Node {
   }
   const wordOf = (numbers: number[]) => {
     const wrong = numbers.find((number) => number > 255);
-    if (wrong !== undefined) refuse(context, `${wrong} in an address`, "expected at most 255");
+    if (wrong !== undefined) refuseValue(context, `${wrong} in an address`, "expected at most 255");
     return numbers.reduce((word, number, i) => (word | number << 24 - 8 * i) >>> 0, 0);
   };
   const word = wordOf(id.numbers);
   if (id.prefix !== undefined && id.prefix > 32) {
-    refuse(context, `a prefix of ${id.prefix} bits`, "expected at most 32");
+    refuseValue(context, `a prefix of ${id.prefix} bits`, "expected at most 32");
   }
   const mask = id.mask !== undefined
     ? wordOf(id.mask)
@@ -87,7 +89,7 @@ function ofIp4(context: Context, qualifiers: Qualifiers, id: Ip4): Node {
 
 function ofIp6(context: Context, qualifiers: Qualifiers, id: Ip6): Node {
   const { protocol, type = "host", direction } = qualifiers, { prefix = 128 } = id;
-  if (prefix > 128) refuse(context, `a prefix of ${prefix} bits`, "expected at most 128");
+  if (prefix > 128) refuseValue(context, `a prefix of ${prefix} bits`, "expected at most 128");
   const address = [0, 2, 4, 6].map((i) => (id.numbers[i] << 16 | id.numbers[i + 1]) >>> 0);
   const mask = [0, 32, 64, 96].map((bits) => prefixMask(Math.max(0, Math.min(32, prefix - bits))));
   checkNet(context, address, mask);
@@ -111,12 +113,17 @@ function ofName(context: Context, qualifiers: Qualifiers, name: string): Node {
       return namedRange(context, qualifiers, name);
     case "proto":
       return namedProtocol(context, qualifiers, name);
-    default:
-      refuse(
+    default: {
+      const near = qualifiers.type === undefined ? nearest(name) : undefined;
+      if (near !== undefined && QUALIFIERS.includes(near)) {
+        refuseValue(context, `${quoted(name)} is no keyword`, `expected "${near}"`);
+      }
+      refuseValue(
         context,
-        `"${name}" is no address, and names are not looked up`,
+        `${quoted(name)} is no address, and names are not looked up`,
         "expected an address",
       );
+    }
   }
 }
 
@@ -127,7 +134,9 @@ function namedRange(context: Context, qualifiers: Qualifiers, name: string): Nod
     return ports(context, qualifiers, transport, Number(numbers[1]), Number(numbers[2]));
   }
   const dash = name.indexOf("-");
-  if (dash < 0) refuse(context, `"${name}" is no range of ports`, 'expected one like "8000-8080"');
+  if (dash < 0) {
+    refuseValue(context, `${quoted(name)} is no range of ports`, 'expected one like "8000-8080"');
+  }
   const [from, to] = [name.slice(0, dash), name.slice(dash + 1)].map((end) =>
     serviceIn(context, end)
   );
@@ -145,9 +154,9 @@ function namedProtocol(context: Context, qualifiers: Qualifiers, name: string): 
     ? isoProtocol(name)
     : undefined;
   if (value === undefined) {
-    refuse(
+    refuseValue(
       context,
-      `"${name}" is no protocol in ${by ?? "IP"}`,
+      `${quoted(name)} is no protocol in ${by ?? "IP"}`,
       "expected its number, or another name",
     );
   }
@@ -189,7 +198,7 @@ function ports(
   to: number,
 ): Node {
   const most = Math.max(from, to);
-  if (most > MOST_PORT) refuse(context, `port ${most}`, `expected at most ${MOST_PORT}`);
+  if (most > MOST_PORT) refuseValue(context, `port ${most}`, `expected at most ${MOST_PORT}`);
   const number = transport === undefined ? undefined : TRANSPORT[transport];
   return portRange(context, number, direction, { from, to, isRange: type === "portrange" });
 }
@@ -203,9 +212,9 @@ function agreed(
 ): Transport | undefined {
   const wanted = transportOf(context, qualifiers);
   if (wanted !== undefined && service !== undefined && wanted !== service) {
-    refuse(
+    refuseValue(
       context,
-      `"${name}" is a service of ${service}`,
+      `${quoted(name)} is a service of ${service}`,
       `expected one of ${wanted}, or a number`,
     );
   }
@@ -221,13 +230,15 @@ function transportOf(context: Context, { protocol, type }: Qualifiers): Transpor
 
 function serviceIn(context: Context, name: string): Service {
   const service = serviceOf(name);
-  if (service === undefined) refuse(context, `"${name}" is no service`, "expected a port's number");
+  if (service === undefined) {
+    refuseValue(context, `${quoted(name)} is no service`, "expected a port's number");
+  }
   return service;
 }
 
 function checkNet(context: Context, words: number[], masks: number[]): void {
   if (words.some((word, i) => (word & ~masks[i]) !== 0)) {
-    refuse(context, "bits are set behind the net's mask", "expected zeros there");
+    refuseValue(context, "bits are set behind the net's mask", "expected zeros there");
   }
 }
 

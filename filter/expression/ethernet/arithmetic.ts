@@ -39,7 +39,9 @@ export function compare(context: Context, { relation, left, right }: Relation): 
 
 /** A number. */
 function compute(context: Context, syntax: Arithmetic, level: number): Computed {
-  if (level > MOST_LEVELS) refuse(context, "nested too deep", `expected ${MOST_LEVELS} levels`);
+  if (level > MOST_LEVELS) {
+    refuse(context, "nested too deep", `expected ${MOST_LEVELS} levels`, syntax.at);
+  }
   switch (syntax.kind) {
     case "number":
       return { value: number(syntax.value), tests: [] };
@@ -56,11 +58,11 @@ function compute(context: Context, syntax: Arithmetic, level: number): Computed 
     case "operation": {
       const left = compute(context, syntax.left, level + 1);
       const right = compute(context, syntax.right, level + 1);
-      checkOperation(context, syntax.operator, beginning(syntax.right), "begins with");
+      checkOperation(context, syntax, beginning(syntax.right), "begins with");
       if (context.folds || context.asWritten) {
         const [a, b] = [left.value, right.value].map(folded);
         const hides = a.kind === "number" && "<<>>".includes(syntax.operator);
-        if (b.kind === "number" && !hides) checkOperation(context, syntax.operator, b.value, "is");
+        if (b.kind === "number" && !hides) checkOperation(context, syntax, b.value, "is");
       }
       return {
         value: operate(context, syntax.operator, left.value, right.value),
@@ -72,15 +74,15 @@ function compute(context: Context, syntax: Arithmetic, level: number): Computed 
 
 function checkOperation(
   context: Context,
-  operator: string,
+  { operator, right: { at } }: Extract<Arithmetic, { kind: "operation" }>,
   right: number | undefined,
   how: string,
 ): void {
   if ("/%".includes(operator) && right === 0) {
-    refuse(context, `the divisor ${how} 0`, "expected another number there");
+    refuse(context, `the divisor ${how} 0`, "expected another number there", at);
   }
   if ((operator === "<<" || operator === ">>") && right !== undefined && right > 31) {
-    refuse(context, `the number of bits to shift ${how} ${right}`, "expected at most 31");
+    refuse(context, `the number of bits to shift ${how} ${right}`, "expected at most 31", at);
   }
 }
 
@@ -103,12 +105,12 @@ function beginning(syntax: Arithmetic): number | undefined {
 /** Bytes of the packet behind a protocol's header. */
 function field(
   context: Context,
-  { protocol, index, bytes }: Extract<Arithmetic, { kind: "field" }>,
+  { protocol, index, bytes, bytesAt, at }: Extract<Arithmetic, { kind: "field" }>,
   level: number,
 ): Computed {
   const { headers } = context;
   if (bytes !== 1 && bytes !== 2 && bytes !== 4) {
-    refuse(context, `${bytes} bytes of "${protocol}"`, "expected 1, 2 or 4");
+    refuse(context, `${bytes} bytes of "${protocol}"`, "expected 1, 2 or 4", bytesAt);
   }
   const { value, tests } = compute(context, index, level + 1);
   if (protocol === "ether") {
@@ -146,6 +148,7 @@ function field(
     context,
     `no index for "${protocol}"`,
     `expected ${["ether", ...BEHIND_LINK, ...BEHIND_IP, "icmp6"].join(", ")}`,
+    at,
   );
 }
 

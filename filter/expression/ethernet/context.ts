@@ -48,6 +48,8 @@ export interface Context {
   readonly text: string;
   /** The primitive that is expanded. */
   at: Span;
+  /** The primitive's value, where it has one, or the whole. */
+  valueAt: Span;
   headers: Headers;
   /**
    * Whether reads are left out whose value does not matter. libpcap's optimiser does so; it is off for the
@@ -80,9 +82,14 @@ export function ethernetHeaders(): Headers {
   };
 }
 
-/** Refuses the primitive. */
-export function refuse(context: Context, state: string, remedy: string): never {
-  throw new ExpressionError(context.text, context.at, state, remedy);
+/** Refuses the primitive, or what stands at a place of it. */
+export function refuse(context: Context, state: string, remedy: string, at = context.at): never {
+  throw new ExpressionError(context.text, at, state, remedy);
+}
+
+/** Refuses the primitive's value. */
+export function refuseValue(context: Context, state: string, remedy: string): never {
+  refuse(context, state, remedy, context.valueAt);
 }
 
 /** A read some bytes behind a place; the sum wraps at 32 bits, as libpcap's does. */

@@ -10,7 +10,15 @@
  *          whether an Ethernet header is inside
  * ```
  */
-import { type Context, masked, type Place, readAt, readNetwork, refuse } from "./context.ts";
+import {
+  type Context,
+  masked,
+  type Place,
+  readAt,
+  readNetwork,
+  refuse,
+  refuseValue,
+} from "./context.ts";
 import { carries, ETHERTYPE, ip4Flag, isZero, PPP_MPLS, typeIs } from "./link_layer.ts";
 import { headerBytes, loadAt } from "../plan/tree.ts";
 import { and, type Node, number, operation, or, test, type Value } from "../plan/tree.ts";
@@ -147,5 +155,5 @@ function moved({ base, offset }: Place, bytes: number): Place {
 }
 
 function check(context: Context, value: number, most: number, what: string): void {
-  if (value > most) refuse(context, `${what} ${value}`, `expected at most ${most}`);
+  if (value > most) refuseValue(context, `${what} ${value}`, `expected at most ${most}`);
 }

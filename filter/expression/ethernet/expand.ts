@@ -16,7 +16,7 @@ import { geneve, mpls, pppoed, pppoes, vlan } from "./encapsulation.ts";
 import { llc } from "./link_layer.ts";
 import { tickAmount, tickSet } from "./market_data.ts";
 import { broadcast, isOf, multicast } from "./network_layer.ts";
-import type { Arithmetic, Primitive, Syntax } from "../language/syntax.ts";
+import type { Arithmetic, Primitive, Span, Syntax } from "../language/syntax.ts";
 import { and, type Node, not, number, or, test, type Value } from "../plan/tree.ts";
 
 /**
@@ -30,6 +30,7 @@ export function expand(syntax: Syntax, text: string, asWritten = false): Node {
   const context: Context = {
     text,
     at: primitives[0].at,
+    valueAt: primitives[0].at,
     headers: ethernetHeaders(),
     folds: !asWritten && !primitives.some(isGeneve),
     exact: asWritten || primitives.some(isLeftover),
@@ -69,6 +70,7 @@ function walk(context: Context, syntax: Syntax): Node {
       return not(walk(context, syntax.part));
     default:
       context.at = syntax.at;
+      context.valueAt = valueAt(syntax);
       return primitive(context, syntax);
   }
 }
@@ -127,6 +129,11 @@ function byte(context: Context, { offset, operator, value }: Byte): Node {
       return { ...test("!=", left, 0), written: "left behind" };
     }
   }
+}
+
+function valueAt(syntax: Primitive): Span {
+  if (syntax.kind === "address") return syntax.id.at;
+  return "numberAt" in syntax && syntax.numberAt !== undefined ? syntax.numberAt : syntax.at;
 }
 
 function isGeneve({ kind }: Primitive): boolean {

@@ -43,9 +43,9 @@ export function goesOnFrom(reader: TokenReader, further = 0): boolean {
   return isOneOf(reader.peek(further), OPERATORS) || isOneOf(reader.peek(further), RELATIONS);
 }
 
-/** Whether the next token compares. */
-export function isRelation(reader: TokenReader): boolean {
-  return reader.is(...RELATIONS);
+/** Whether the next token compares, or a later one. */
+export function isRelation(reader: TokenReader, further = 0): boolean {
+  return isOneOf(reader.peek(further), RELATIONS);
 }
 
 /** A token that compares as the relation that it is. */
@@ -64,12 +64,17 @@ export function goOn(reader: TokenReader, operand: Arithmetic, binds = 0): Arith
   for (;;) {
     const always = reader.is(...ALWAYS);
     if (!always && !(reader.is(...OPERATORS) && BINDS[reader.peek().text] >= binds)) return left;
-    const operator = reader.take().text as Operator;
+    const { text, at: { from } } = reader.take(), operator = text as Operator;
     const right = always
       ? reader.nested(() => readArithmetic(reader))
       : goOn(reader, readOperand(reader), BINDS[operator] + 1);
     const at = { from: left.at.from, to: right.at.to };
-    left = reader.node({ kind: "operation", operator, left, right, at }, at, left, right);
+    left = reader.node(
+      { kind: "operation", operator, left, right, at },
+      { from, to: right.at.to },
+      left,
+      right,
+    );
   }
 }
 
@@ -104,10 +109,11 @@ function readField(reader: TokenReader): Arithmetic {
   const { text, at: { from } } = reader.take(), protocol = PROTOCOLS.get(text)!;
   reader.expect("[", `expected "[", as in "${text}[0]"`);
   const index = reader.nested(() => readArithmetic(reader));
-  const bytes = reader.accept(":") ? reader.number("expected how many bytes: 1, 2 or 4") : 1;
+  const isSized = reader.accept(":"), bytesAt = reader.peek().at;
+  const bytes = isSized ? reader.number("expected how many bytes: 1, 2 or 4") : 1;
   reader.expect("]");
   const at = reader.since(from);
-  return reader.node({ kind: "field", protocol, index, bytes, at }, at, index);
+  return reader.node({ kind: "field", protocol, index, bytes, bytesAt, at }, at, index);
 }
 
 function readTickField(reader: TokenReader): Arithmetic | undefined {
@@ -115,7 +121,7 @@ function readTickField(reader: TokenReader): Arithmetic | undefined {
   if (field === undefined) return undefined;
   const { text, at } = reader.peek();
   if (field === "price" || field === "quantity") {
-    const remedy = `compare it alone, as in "${text} > 100.5"`;
+    const remedy = `compare it alone, on the left, as in "${text} > 100.5"`;
     reader.fail(at, `"${text}" is no whole number, which cannot be computed with`, remedy);
   }
   reader.take();

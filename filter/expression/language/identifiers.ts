@@ -5,6 +5,8 @@ import { quoted, type Token } from "./lexer.ts";
 import type { Identifier } from "./syntax.ts";
 import type { TokenReader } from "./token_reader.ts";
 
+type Placeless<I = Identifier> = I extends unknown ? Omit<I, "at"> : never;
+
 const KINDS = ["ipv4", "ipv6", "ethernet", "name"];
 
 /** Whether an identifier other than a number begins here. */
@@ -14,6 +16,11 @@ export function beginsIdentifier(reader: TokenReader): boolean {
 
 /** Reads an identifier other than a number. */
 export function readIdentifier(reader: TokenReader): Identifier {
+  const { from } = reader.peek().at, id = readPlaceless(reader);
+  return { ...id, at: reader.since(from) };
+}
+
+function readPlaceless(reader: TokenReader): Placeless {
   const token = reader.take();
   switch (token.kind) {
     case "ipv4":
@@ -31,7 +38,7 @@ export function readIdentifier(reader: TokenReader): Identifier {
   }
 }
 
-function readIpv4(reader: TokenReader, token: Token): Identifier {
+function readIpv4(reader: TokenReader, token: Token): Placeless {
   const numbers = dottedNumbers(reader, token);
   if (!reader.accept("mask")) return { kind: "ipv4", numbers, ...readPrefix(reader, 32) };
   if (reader.peek().kind !== "ipv4") reader.unexpected('expected a mask, as in "255.255.0.0"');

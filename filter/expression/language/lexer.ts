@@ -37,6 +37,7 @@ export interface Token {
 
 type Found = Omit<Token, "at">;
 
+const REST = /[0-9A-Fa-f:]*/y; // of what is no address: its last number, which has no colon behind it
 const SPACE = /[ \r\n\t]*/y;
 const N = "(?:0[xX][0-9A-Fa-f]+|[0-9]+)", W = "[0-9A-Fa-f]{1,4}", B = "[0-9A-Fa-f]{1,2}";
 const FOUR = `${N}\\.${N}\\.${N}\\.${N}`;
@@ -73,6 +74,11 @@ export function tokenAt(text: string, from: number): Token {
   }
   // The only one as long as an IPv6 address can be is the bogus Ethernet address, which stands behind it.
   if (ipv6 > 0 && ipv6 >= longest) [longest, make] = [ipv6, (piece) => plain("ipv6", piece)];
+  if (make === bogus) {
+    REST.lastIndex = begin + longest;
+    REST.test(text);
+    longest = REST.lastIndex - begin;
+  }
   const to = longest > 0
     ? begin + longest
     : begin + String.fromCodePoint(text.codePointAt(begin)!).length;

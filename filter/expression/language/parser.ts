@@ -31,7 +31,7 @@ import { beginsIdentifier, readIdentifier } from "./identifiers.ts";
 import { quoted, type TokenKind } from "./lexer.ts";
 import { readPrimitive } from "./primitives.ts";
 import type { Arithmetic, Qualifiers, Syntax } from "./syntax.ts";
-import { isIn, readTickName, readTickTest } from "./tick_parser.ts";
+import { checkNumber, checkSides, isIn, readTickName, readTickTest } from "./tick_parser.ts";
 import { tickFieldAt } from "./tick_words.ts";
 import { TokenReader } from "./token_reader.ts";
 
@@ -120,6 +120,7 @@ function remedyFor(value: Arithmetic): string {
 function readItem(reader: TokenReader, place: Place, before?: Qualifiers): Item {
   if (reader.is("not") && place !== "number") return readNot(reader, place, before);
   if (reader.is("(")) return readGroup(reader, place, before);
+  checkSides(reader);
   if (place === "value" || place === "list" || place === "number") {
     return readValue(reader, place, before);
   }
@@ -165,11 +166,16 @@ function readRelation(reader: TokenReader): Item {
 
 function compared(reader: TokenReader, left: Arithmetic): Item {
   if (!isRelation(reader)) return { kind: "arithmetic", value: left };
-  const relation = relationOf(reader.take());
+  const sign = reader.take(), relation = relationOf(sign);
   const right = readTickName(reader, left) ?? readArithmetic(reader);
+  if (relation === "==") {
+    for (const [a, b] of [[left, right], [right, left]]) {
+      if (a.kind === "tick" && b.kind === "number") checkNumber(reader, a.field, b.value, b.at);
+    }
+  }
   const at = { from: left.at.from, to: right.at.to };
   const syntax: Syntax = { kind: "relation", relation, left, right, at };
-  return { kind: "test", syntax: reader.node(syntax, at, left, right) };
+  return { kind: "test", syntax: reader.node(syntax, sign.at, left, right) };
 }
 
 /** Reads a keyword's test, and the value behind qualifiers. */
@@ -193,6 +199,7 @@ function readValue(reader: TokenReader, place: Place, before?: Qualifiers): Item
     return { kind: "arithmetic", value: { kind: "number", value, at } };
   }
   if (place === "number" || !beginsIdentifier(reader)) return reader.unexpected(VALUE);
+  if (before === undefined) reader.checkKeyword(reader.peek());
   const qualifiers = before ?? unqualified(reader);
   const id = readIdentifier(reader);
   const syntax: Syntax = { kind: "address", qualifiers, id, at: reader.since(at.from) };
@@ -205,7 +212,7 @@ function numberValue(
   before?: Qualifiers,
 ): Item & { kind: "test" | "value" } {
   const qualifiers = before ?? unqualified(reader, at);
-  const syntax: Syntax = { kind: "address", qualifiers, id: { kind: "number", value }, at };
+  const syntax: Syntax = { kind: "address", qualifiers, id: { kind: "number", value, at }, at };
   return { kind: "value", syntax, qualifiers };
 }
 

@@ -2,7 +2,7 @@
  * Purpose: reads what is asked of a packet by keyword: qualifiers, and all that takes no qualifiers.
  */
 import { LLC_TYPES, PROTOCOLS, QUALIFIERS } from "./names.ts";
-import type { AddressType, Direction, Primitive, Protocol, Qualifiers } from "./syntax.ts";
+import type { AddressType, Direction, Primitive, Protocol, Qualifiers, Span } from "./syntax.ts";
 import type { TokenReader } from "./token_reader.ts";
 
 const TYPES = ["host", "net", "port", "portrange"] as const;
@@ -85,9 +85,10 @@ function readByte(reader: TokenReader): Test {
 }
 
 /** A number, in parentheses as well. */
-function readOptionalNumber(reader: TokenReader): { number?: number } {
+function readOptionalNumber(reader: TokenReader): { number?: number; numberAt?: Span } {
   if (!reader.is("(") && reader.peek().kind !== "number") return {};
-  return { number: readNumber(reader) };
+  const { from } = reader.peek().at, number = readNumber(reader);
+  return { number, numberAt: reader.since(from) };
 }
 
 function readNumber(reader: TokenReader): number {

@@ -66,16 +66,19 @@ export interface Qualifiers {
 
 /** What stands behind qualifiers. */
 export type Identifier =
-  /** 80, 0x0800, 2130706433 */
-  | { kind: "number"; value: number }
-  /** 10.1, 10.0.0.1: one to four numbers, of which 255 is not checked; 10.0.0.0/8 and net 10.0.0.0 mask 255.0.0.0 */
-  | { kind: "ipv4"; numbers: number[]; prefix?: number; mask?: number[] }
-  /** 2001:db8::1, 2001:db8::/32: eight numbers of 16 bits */
-  | { kind: "ipv6"; numbers: number[]; prefix?: number }
-  /** 02:00:00:00:00:01: six numbers of 8 bits */
-  | { kind: "ethernet"; numbers: number[] }
-  /** http, 8000-8080, \tcp without the backslash */
-  | { kind: "name"; text: string };
+  & (
+    /** 80, 0x0800, 2130706433 */
+    | { kind: "number"; value: number }
+    /** 10.1, 10.0.0.1: one to four numbers, of which 255 is not checked; 10.0.0.0/8 and net 10.0.0.0 mask 255.0.0.0 */
+    | { kind: "ipv4"; numbers: number[]; prefix?: number; mask?: number[] }
+    /** 2001:db8::1, 2001:db8::/32: eight numbers of 16 bits */
+    | { kind: "ipv6"; numbers: number[]; prefix?: number }
+    /** 02:00:00:00:00:01: six numbers of 8 bits */
+    | { kind: "ethernet"; numbers: number[] }
+    /** http, 8000-8080, \tcp without the backslash */
+    | { kind: "name"; text: string }
+  )
+  & { at: Span };
 
 /** Numbers of the packet and about it. */
 export type Arithmetic =
@@ -83,7 +86,7 @@ export type Arithmetic =
     | { kind: "number"; value: number }
     | { kind: "length" }
     /** tcp[13], ip[16:4]; `bytes` is as written, not yet checked. */
-    | { kind: "field"; protocol: Protocol; index: Arithmetic; bytes: number }
+    | { kind: "field"; protocol: Protocol; index: Arithmetic; bytes: number; bytesAt: Span }
     | { kind: "negative"; of: Arithmetic }
     | {
       kind: "operation";
@@ -117,7 +120,7 @@ export type Primitive =
     | { kind: "less" | "greater"; bytes: number }
     /** byte 12 = 8 */
     | { kind: "byte"; offset: number; operator: "&" | "|" | "<" | ">" | "="; value: number }
-    | { kind: "vlan" | "mpls" | "pppoes" | "geneve"; number?: number }
+    | { kind: "vlan" | "mpls" | "pppoes" | "geneve"; number?: number; numberAt?: Span }
     | { kind: "pppoed" }
     /** llc, llc i, llc rnr */
     | { kind: "llc"; type?: string }

@@ -2,18 +2,35 @@
  * Purpose: reads questions about a tick: "tick.price > 100.5", "instrument in {1, 2, 10-19}".
  */
 import { numberOf, quoted, type Token } from "./lexer.ts";
-import type { Arithmetic, Primitive } from "./syntax.ts";
+import type { Arithmetic, Primitive, Span } from "./syntax.ts";
 import { isRelation, relationOf } from "./arithmetic_parser.ts";
 import { TICK_NAMES, type TickField, tickFieldAt } from "./tick_words.ts";
-import { isOneOf, type TokenReader } from "./token_reader.ts";
+import type { TokenReader } from "./token_reader.ts";
 
 const DECIMAL = /^(?:0|[1-9][0-9]*)(?:\.[0-9]+)?$/;
 const RANGE = /^([0-9][0-9A-Fa-fxX]*)-([0-9][0-9A-Fa-fxX]*)$/;
 
-/** Whether "in {" stands here. */
+/** Whether "in" stands here, which begins a set: a name behind a name can be nothing else. */
 export function isIn(reader: TokenReader, further: number): boolean {
   const { kind, text } = reader.peek(further);
-  return kind === "name" && text === "in" && isOneOf(reader.peek(further + 1), ["{"]);
+  return kind === "name" && text === "in";
+}
+
+/** Refuses a decimal number on the left of a comparison. */
+export function checkSides(reader: TokenReader): void {
+  if (reader.peek().kind !== "ipv4" || !isRelation(reader, 1)) return;
+  const { text, at } = reader.peek(2), field = tickFieldAt(reader, 2);
+  if (field === "price" || field === "quantity") {
+    reader.fail(at, `"${text}" cannot stand on the right`, `write "${text} > 100.5"`);
+  }
+}
+
+/** Refuses a number that the field never is. */
+export function checkNumber(reader: TokenReader, field: string, number: number, at: Span): void {
+  const names = TICK_NAMES[field];
+  if (names !== undefined && number > largest(names)) {
+    reader.fail(at, `${number} is no ${field}`, expectedOf(field));
+  }
 }
 
 /** Reads what begins with a field that is not part of arithmetic; nothing where it is. */
@@ -40,7 +57,7 @@ function readSet(reader: TokenReader, field: TickField): Primitive {
     reader.fail({ from, to: from + text.length }, `"${text}" cannot be in a set`, remedy);
   }
   reader.take();
-  reader.take();
+  reader.expect("{", `expected "{", as in "${text} in {0, 1}"`);
   const ranges: [number, number][] = [];
   do ranges.push(readRange(reader, field)); while (reader.accept(","));
   reader.expect("}", 'expected "," or "}"');
@@ -52,7 +69,8 @@ function readRange(reader: TokenReader, field: TickField): [number, number] {
   const range = kind === "name" || kind === "ethernet" ? RANGE.exec(text) : null;
   if (range !== null) {
     const [from, to] = [numberIn(reader, token, range[1]), numberIn(reader, token, range[2])];
-    if (from > to) reader.fail(at, `"${text}" is empty`, `write "${range[2]}-${range[1]}"`);
+    if (from > to) reader.fail(at, `${quoted(text)} is empty`, `write "${to}-${from}"`);
+    checkNumber(reader, field, to, at);
     reader.take();
     return [from, to];
   }
@@ -62,6 +80,7 @@ function readRange(reader: TokenReader, field: TickField): [number, number] {
   }
   if (kind === "ethernet") numberIn(reader, token, text);
   const value = reader.number('expected a number or a range, as in "10-19"');
+  checkNumber(reader, field, value, at);
   return [value, value];
 }
 
@@ -75,12 +94,21 @@ function numberIn(reader: TokenReader, { at }: Token, text: string): number {
 function named(reader: TokenReader, field: string): number {
   const { text, at } = reader.peek(), names = TICK_NAMES[field] ?? {};
   if (!Object.hasOwn(names, text)) {
-    const known = Object.keys(names).map((name) => `"${name}"`).join(", ");
-    const remedy = known === "" ? "expected a number" : `expected ${known} or a number`;
-    reader.fail(at, `${quoted(text)} is no ${field}`, remedy);
+    reader.fail(at, `${quoted(text)} is no ${field}`, expectedOf(field));
   }
   reader.take();
   return names[text];
+}
+
+function expectedOf(field: string): string {
+  const names = TICK_NAMES[field];
+  if (names === undefined) return "expected a number";
+  const known = Object.keys(names).map((name) => `"${name}"`).join(", ");
+  return `expected ${known} or a number up to ${largest(names)}`;
+}
+
+function largest(names: Readonly<Record<string, number>>): number {
+  return Math.max(...Object.values(names));
 }
 
 function readAmount(reader: TokenReader, field: "price" | "quantity"): Primitive {
@@ -88,17 +116,26 @@ function readAmount(reader: TokenReader, field: "price" | "quantity"): Primitive
   const example = `as in "${text} > 100.5"`;
   if (!isRelation(reader)) reader.unexpected(`expected a comparison, ${example}`);
   const relation = relationOf(reader.take());
-  const value = readDecimal(reader, `expected a decimal number, ${example}`);
+  const value = readDecimal(reader, field);
   return { kind: "tick amount", field, relation, value, at: reader.since(from) };
 }
 
 /** A decimal number, which the lexer takes for a number, an address or an error, as it comes. */
-function readDecimal(reader: TokenReader, remedy: string): number {
+function readDecimal(reader: TokenReader, field: string): number {
   const { text, at } = reader.peek();
-  if (!DECIMAL.test(reader.text.slice(at.from, at.to))) reader.unexpected(remedy);
+  if (!DECIMAL.test(reader.text.slice(at.from, at.to))) noDecimal(reader, field);
   if (!Number.isFinite(Math.fround(Number(text)))) {
     reader.fail(at, `${quoted(text)} is above all prices and quantities`, "give a smaller number");
   }
   reader.take();
   return Number(text);
+}
+
+/** Ends with an error about all that stands in one piece: "-5" are two tokens, ".5" has one of no meaning. */
+function noDecimal(reader: TokenReader, field: string): never {
+  const { from } = reader.peek().at,
+    remedy = "expected a decimal number such as 100.5, not negative";
+  const [piece] = /^[-+.\w]*/.exec(reader.text.slice(from))!;
+  if (piece === "") reader.unexpected(remedy);
+  reader.fail({ from, to: from + piece.length }, `${quoted(piece)} is no ${field}`, remedy);
 }

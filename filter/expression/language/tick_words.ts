@@ -24,9 +24,9 @@ export const TICK_NAMES: Readonly<Record<string, Readonly<Record<string, number>
 /** All words for fields. */
 export const TICK_WORDS: readonly string[] = [...FIELDS.keys()];
 
-/** The field that the next token names. */
-export function tickFieldAt(reader: TokenReader): TickField | undefined {
-  const { kind, text, at } = reader.peek();
+/** The field that the next token names, or a later one. */
+export function tickFieldAt(reader: TokenReader, further = 0): TickField | undefined {
+  const { kind, text, at } = reader.peek(further);
   // With a backslash before it, it is a name and nothing else.
   return kind === "name" && at.to - at.from === text.length ? FIELDS.get(text) : undefined;
 }

@@ -20,6 +20,7 @@ export class TokenReader {
   #nesting = 0;
   #next = 0;
   #end = 0;
+  #last?: Token;
 
   /** @throws {ExpressionError} for too long a text. */
   constructor(text: string) {
@@ -51,6 +52,7 @@ export class TokenReader {
     const token = this.peek();
     this.#ahead.shift();
     this.#end = token.at.to;
+    this.#last = token;
     return token;
   }
 
@@ -83,13 +85,16 @@ export class TokenReader {
 
   /** Ends with an error at the next token. */
   unexpected(remedy: string): never {
-    const { kind, text, problem, at } = this.peek();
+    const token = this.peek(), { kind, text, problem, at } = token;
+    if (this.#last !== undefined) this.#checkAddress(this.#last, at);
     if (problem !== undefined) this.fail(at, ...problem);
     if (kind === "end") this.fail(at, "the expression ends", remedy);
     const word = quoted(this.text.slice(at.from, at.to));
     const refused = kind === "word" ? REFUSED.get(text) : undefined;
     if (refused !== undefined) this.fail(at, `${word} ${refused[0]}`, refused[1]);
-    if (kind === "name") this.#unexpectedName(text, word, at);
+    if (kind === "name") this.#unexpectedName(token, word);
+    // Of "udp dst prot 5001" the name is an address, until a number follows it.
+    if (this.#last !== undefined) this.checkKeyword(this.#last);
     this.fail(at, `${word} cannot stand here`, remedy);
   }
 
@@ -115,10 +120,17 @@ export class TokenReader {
     return node;
   }
 
-  /** Ends with an error if it is plain what was meant. */
-  #unexpectedName(text: string, word: string, at: Span): void {
+  /** Ends with an error at a name that is nearly a keyword. */
+  checkKeyword({ kind, text, at }: Token): void {
+    if (kind !== "name" || at.to - at.from !== text.length) return; // with a backslash it is meant as a name
     const near = nearest(text, TICK_WORDS);
-    if (near !== undefined) this.fail(at, `${word} is no keyword`, `expected "${near}"`);
+    if (near !== undefined) this.fail(at, `${quoted(text)} is no keyword`, `expected "${near}"`);
+  }
+
+  /** Ends with an error if it is plain what was meant. */
+  #unexpectedName(token: Token, word: string): void {
+    this.checkKeyword(token);
+    const { text, at } = token;
     if (text.startsWith("tick.")) {
       const fields = TICK_WORDS.filter((field) => field.startsWith("tick.")).join(", ");
       this.fail(at, `${word} is no field of a tick`, `expected one of ${fields}`);
@@ -128,8 +140,17 @@ export class TokenReader {
     }
   }
 
+  /** Ends with an error at an address that goes on where its longest match ended. */
+  #checkAddress({ kind, at: { from, to } }: Token, at: Span): void {
+    const [rest] = /^[0-9A-Fa-f:.]*/.exec(this.text.slice(to))!;
+    if (kind !== "ipv6" || at.from !== to || rest === "") return;
+    const all = { from, to: to + rest.length }, word = quoted(this.text.slice(from, all.to));
+    this.fail(all, `${word} is no IPv6 address`, 'expected eight numbers, or fewer and "::" once');
+  }
+
   #tooDeep(at: Span): never {
-    this.fail(at, `here it is nested deeper than ${MAX_NESTING} levels`, "write it flatter");
+    const remedy = 'write it flatter; parentheses, "not", and each operator behind another count';
+    this.fail(at, `here the expression has more than ${MAX_NESTING} levels`, remedy);
   }
 }
 
