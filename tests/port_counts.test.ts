@@ -78,5 +78,5 @@ Deno.test("pumpUntilStopped asks for the counts right after the last sync, which
   capture.state.stop();
   pumpUntilStopped(capture, capture.state, "spin");
   assertEquals(port.calls, ["counts", "counts", "sync", "sync", "counts"]);
-  assertEquals([capture.state.read().received, ...countsOf(capture)], [10, 2, null, 200]);
+  assertEquals([capture.state.read().received, ...countsOf(capture)], [10, 2, null, 300]);
 });
