@@ -134,13 +134,17 @@ function byJudge(filter: PacketFilter, ring: Ring): Burst {
 /** As `PacketCapture` does it. */
 function byLoop(filter: PacketFilter, ring: Ring): Burst {
   const ticks = TickRing.create(SLOTS), { mask, words } = ticks, picks = new Int32Array(PACKETS);
-  const { run } = compileHotLoop(filter, ring, ticks);
+  const { run, skip } = compileHotLoop(filter, ring, ticks);
   const { slotsAt, buffersAt } = ring;
   return (head, tally) => {
     for (let used = 0; used < BURST;) {
       const rest = BURST - used;
       let done = run(slotsAt, buffersAt, head + used, rest, tally[VERDICT.accepted], tally);
-      if (done < rest) {
+      const skipped = done < rest
+        ? skip(slotsAt, buffersAt, head + used + done, rest - done, tally)
+        : 0;
+      done += skipped;
+      if (skipped === 0 && done < rest) {
         const odd = rest - done < ODD_RUN ? rest - done : ODD_RUN, at = tally[VERDICT.accepted];
         done += plainLoop(filter, ring, head + used + done, odd, words, at, mask, tally, picks);
       }

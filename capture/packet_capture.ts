@@ -16,7 +16,7 @@ import { type Port, type PortCounts, ticksBetween } from "../ffi/port.ts";
 import type { PacketFilter } from "../filter/packet_filter.ts";
 import { VERDICT, VERDICTS } from "../filter/verdict.ts";
 import { CaptureState, COUNTER } from "./capture_state.ts";
-import { type CompiledLoop, compileHotLoop, type HotLoop } from "./hot_loop.ts";
+import { type CompiledLoop, compileHotLoop } from "./hot_loop.ts";
 import type { PacketLog } from "./packet_log.ts";
 import { plainLoop, slotWord, takeSplit } from "./plain_loop.ts";
 import { TALLY_BYTES, TALLY_LENGTH, TALLY_PIECES } from "./tally.ts";
@@ -177,8 +177,8 @@ export class PacketCapture {
       const loops = this.#loopsFor(ring);
       if (warm.has(loops)) continue;
       warm.add(loops);
-      for (const { run } of [loops.deliver, loops.discard]) {
-        warmUp({ filter, ring, scratch, run, packets });
+      for (const loop of [loops.deliver, loops.discard]) {
+        warmUp({ filter, ring, scratch, loop, packets });
       }
     }
     warmPump(filter, (port, ticks) => new PacketCapture({ port, filter, ticks }));
@@ -193,12 +193,12 @@ export class PacketCapture {
     const first = ring.words[ring.at + RING.head];
     let used = 0, delivered = 0;
     if (room > 0) {
-      used = this.#run(ring, deliver.run, room, this.ticks);
+      used = this.#run(ring, deliver, room, this.ticks);
       delivered = tally[VERDICT.accepted];
       if (delivered > 0) this.ticks.publish(delivered);
     }
     if (used >= room && used < count && (!patient || !decodes)) {
-      used += this.#run(ring, discard.run, count - used, this.#scratch);
+      used += this.#run(ring, discard, count - used, this.#scratch);
     }
     if (this.#log !== undefined) this.#copyToLog(ring, first, used);
     return this.#count(used, delivered);
@@ -217,7 +217,7 @@ export class PacketCapture {
   }
 
   /** Runs the loop over `count` slots and releases what it used, which it returns; ticks go behind `out.tail`. */
-  #run(ring: Ring, run: HotLoop, count: number, out: TickRing): number {
+  #run(ring: Ring, { run, skip }: CompiledLoop, count: number, out: TickRing): number {
     const { words, slotsAt, buffersAt } = ring,
       tally = this.#tally,
       before = tally[VERDICT.accepted];
@@ -227,7 +227,9 @@ export class PacketCapture {
       const head = words[ring.at + RING.head], rest = count - used;
       const position = tail + tally[VERDICT.accepted] - before | 0;
       let done = run(slotsAt, buffersAt, head, rest, position, tally);
-      if (done < rest) {
+      const skipped = done < rest ? skip(slotsAt, buffersAt, head + done, rest - done, tally) : 0;
+      done += skipped;
+      if (skipped === 0 && done < rest) {
         // Something that is not plain: it and a few after it go the plain way.
         const odd = rest - done < ODD_RUN ? rest - done : ODD_RUN;
         const at = tail + tally[VERDICT.accepted] - before | 0;

@@ -20,7 +20,7 @@ import { TickRing } from "../engine/tick_ring.ts";
 import { FakePort } from "../ffi/fake_port.ts";
 import { blankPacket, samplePackets } from "../filter/expression/plan/sample.ts";
 import type { PacketFilter } from "../filter/packet_filter.ts";
-import type { HotLoop } from "./hot_loop.ts";
+import type { CompiledLoop } from "./hot_loop.ts";
 import { TALLY_LENGTH } from "./tally.ts";
 
 const PACKETS = 1_000_000;
@@ -34,13 +34,13 @@ export interface WarmUpOptions {
   ring: Ring;
   /** A ring of the same region with free slots; without one nothing is warmed. */
   scratch: Ring | undefined;
-  run: HotLoop;
+  loop: Pick<CompiledLoop, "run" | "skip">;
   packets?: number;
 }
 
 /** Runs the loop over synthetic packets, a million by default, some 10 ms; returns how many it took as plain. */
 export function warmUp(options: WarmUpOptions): number {
-  const { filter, ring, scratch, run, packets = PACKETS } = options;
+  const { filter, ring, scratch, loop: { run, skip }, packets = PACKETS } = options;
   if (scratch === undefined || scratch.words !== ring.words) return 0;
   const first = scratch.words[scratch.at + RING.head];
   const slots = Math.min(slotsReady(scratch), ring.slotCount, scratch.slotCount) - first;
@@ -52,9 +52,12 @@ export function warmUp(options: WarmUpOptions): number {
       // Bursts of any size: what is left over after the copies in a row is taken, too.
       random = Math.imul(random, 1103515245) + 12345 | 0;
       const count = Math.min(slots - at, 1 + (random >>> 16) % BURST);
-      const done = run(scratch.slotsAt, scratch.buffersAt, first + at, count, seen, tally);
-      // One that it stops at counts, too: it may stop at all.
-      const passed = done < count ? done + 1 : done;
+      const { slotsAt, buffersAt } = scratch;
+      let passed = run(slotsAt, buffersAt, first + at, count, seen, tally);
+      if (passed < count) {
+        // One that it stops at counts, too: it may stop at all.
+        passed += skip(slotsAt, buffersAt, first + at + passed, count - passed, tally) || 1;
+      }
       seen += passed;
       at += passed;
     }
