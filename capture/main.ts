@@ -122,11 +122,7 @@ function announce(
   pushed: PushedFilter,
 ): void {
   const [{ code, mode, port }] = captures, { compiled } = options;
-  if (options.printCode) {
-    const text = filterCode(compiled.expression, code, pushed);
-    if (options.json) console.error(text); // standard output is for JSON alone
-    else print(text);
-  }
+  if (options.printCode) print(filterCode(compiled.expression, code, pushed));
   if (options.quiet || options.json) return;
   const until = options.seconds > 0
     ? ` for ${options.seconds} s`
