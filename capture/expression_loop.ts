@@ -10,8 +10,9 @@
  *                     └─▶ the loop stops, for the plain loop to go on
  * ```
  * Traffic that needs an expression is mixed: each packet has a length of its own, and what is rejected never
- * leaves the loop. Four copies in a row, as in the hot loop, take a quarter less than one. A word of the packet is read through the region itself, whose bounds V8 checks at each
- * read: no read of a packet that ends with the region can be misread.
+ * leaves the loop. Four copies in a row, as in the hot loop, take a quarter less time than one. A word of the
+ * packet is read through the region itself, whose bounds V8 checks at each read: no read of a packet that
+ * ends with the region can be misread.
  */
 import { MORE_FRAGMENTS } from "../ffi/layout.ts";
 import { toJavaScript } from "../filter/expression/compilers/to_javascript.ts";
