@@ -94,7 +94,7 @@ export { TickRing } from "./engine/tick_ring.ts";
 export { Doorbell } from "./engine/doorbell.ts";
 export { InstrumentType, readTick, Side, type Tick, writeTick } from "./engine/tick.ts";
 export { type EngineStats, TradingEngine } from "./engine/trading_engine.ts";
-export { type MarketLimits } from "./engine/simulated_market.ts";
+export { type InstrumentStats, type MarketLimits } from "./engine/simulated_market.ts";
 export {
   type Market as StrategyMarket,
   type Strategy,

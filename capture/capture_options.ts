@@ -8,6 +8,7 @@ import { parsePortName } from "../ffi/port_name.ts";
 import { asUsage, cannotLoop, choiceOption, numberOption, UsageError } from "../ffi/usage.ts";
 import type { PacketFilter, PacketFilterOptions } from "../filter/packet_filter.ts";
 import { filterArguments } from "./filter_options.ts";
+import { type ListenAddress, parseListenAddress } from "./monitor/listen_address.ts";
 import { type Wait, WAITS } from "./pump_loop.ts";
 import type { Push } from "./push_filter.ts";
 import { MAX_CAPTURES } from "./receive_ports.ts";
@@ -48,6 +49,10 @@ Usage: deno task capture [-i PORT] [options]
   --rotate-files N  keep the newest N only, earlier runs' too, 0: all (0)
   --json            one JSON object a second and at the end, instead of text
   --quiet           only the summary
+  --watch           a live view on the terminal, four times a second, instead of lines
+  --dashboard ADDRESS  the same as a web page, such as 127.0.0.1:8080
+  --metrics ADDRESS  for Prometheus, at /metrics, such as 127.0.0.1:9464; and /health
+  --log HOW         what happens: text, or json, one object a line to standard error   (text)
   --print-code      print what the filter becomes, and the packet loop, and go on
   --help, --version
 
@@ -73,10 +78,21 @@ export interface CaptureOptions {
   write?: WriteOptions;
   json: boolean;
   quiet: boolean;
+  /** A live view on the terminal. */
+  watch: boolean;
+  metrics?: ListenAddress;
+  dashboard?: ListenAddress;
+  /** How messages are written. */
+  log: LogStyle;
   printCode: boolean;
   help: boolean;
   version: boolean;
 }
+
+/** Ways of writing messages: for people, or one object a line. */
+export const LOG_STYLES = ["text", "json"] as const;
+/** A way of writing messages. */
+export type LogStyle = (typeof LOG_STYLES)[number];
 
 /** What `--write` and its companions say. */
 export interface WriteOptions {
@@ -102,12 +118,26 @@ const DEFAULTS = {
   "rotate-size": "0",
   "rotate-seconds": "0",
   "rotate-files": "0",
+  log: "text",
 };
 const KNOWN = {
-  values: ["i", "f", "d", "c", "engine-core", "r", "rings", "write", ...Object.keys(DEFAULTS)],
+  values: [
+    "i",
+    "f",
+    "d",
+    "c",
+    "engine-core",
+    "r",
+    "rings",
+    "write",
+    "metrics",
+    "dashboard",
+    ...Object.keys(DEFAULTS),
+  ],
   switches: [
     "json",
     "quiet",
+    "watch",
     "print-code",
     "help",
     "version",
@@ -172,10 +202,18 @@ export function parseCaptureOptions(args: string[]): CaptureOptions {
     write: writeOf(line, number),
     json: switches.json,
     quiet: switches.quiet,
+    watch: switches.watch,
+    metrics: addressOf(values.metrics),
+    dashboard: addressOf(values.dashboard),
+    log: choiceOption("--log", values.log, LOG_STYLES),
     printCode: switches["print-code"],
     help,
     version,
   };
+}
+
+function addressOf(text: string | undefined): ListenAddress | undefined {
+  return text === undefined ? undefined : asUsage(() => parseListenAddress(text));
 }
 
 function ringsOf(text: string | undefined, number: () => number): "all" | number | undefined {

@@ -81,6 +81,30 @@ export class Histogram {
       .map(({ count, i }) => [middleOf(i) / SCALE * unit, count]);
   }
 
+  /** How many values, multiplied by `unit`, are at most each of `bounds`, which rise; a value counts as its bucket's middle. */
+  atMost(bounds: readonly number[], unit = 1): number[] {
+    const memory = this.memory, counts = bounds.map(() => 0);
+    let bound = 0, seen = 0;
+    for (let bucket = 0; bucket < BUCKETS; bucket++) {
+      const count = memory[FIRST + bucket];
+      if (count === 0) continue;
+      const value = middleOf(bucket) / SCALE * unit;
+      while (bound < bounds.length && value > bounds[bound]) counts[bound++] = seen;
+      seen += count;
+    }
+    return counts.fill(seen, bound);
+  }
+
+  /** How many values there are. */
+  get count(): number {
+    return this.memory[COUNT];
+  }
+
+  /** All values added up. */
+  get sum(): number {
+    return this.memory[SUM];
+  }
+
   /** Mean and quantiles, each multiplied by `unit`. */
   distribution(unit = 1): Distribution {
     const count = this.memory[COUNT];

@@ -9,16 +9,17 @@ import { VERSION } from "../ffi/version.ts";
 import type { CaptureGroup } from "./capture_group.ts";
 import { CAPTURE_HELP, type CaptureOptions, parseCaptureOptions } from "./capture_options.ts";
 import { CaptureWriter } from "./capture_writer.ts";
-import { DebugLog } from "./debug_log.ts";
+import { DebugLog } from "./monitor/debug_log.ts";
 import { type DemoSender, startDemoSender } from "./demo_sender.ts";
 import { drainEngine, runEngine, waitWhile } from "./engine_loop.ts";
 import { filterCode } from "./filter_code.ts";
 import { announceFilter, describeFilter } from "./filter_report.ts";
-import { giveUpPermissions, giveUpWriting } from "../ffi/give_up_permissions.ts";
+import { giveUpNetwork, giveUpPermissions, giveUpWriting } from "../ffi/give_up_permissions.ts";
 import { checkOutput, inputOf } from "./input_file.ts";
 import type { PushedFilter } from "./push_filter.ts";
+import { WebServer } from "./monitor/web_server.ts";
 import { queuesLeftOut } from "./receive_ports.ts";
-import { Reporter } from "./reporter.ts";
+import { Reporter } from "./monitor/reporter.ts";
 import { startPushed } from "./start_captures.ts";
 import { StopRequest } from "./stop_request.ts";
 
@@ -30,6 +31,8 @@ async function main(): Promise<number> {
     print(options.help ? CAPTURE_HELP : `uspf ${VERSION}`);
     return 0;
   }
+  const { metrics, dashboard } = options;
+  if (metrics === undefined && dashboard === undefined) await giveUpNetwork();
   if (options.write === undefined) await giveUpWriting();
   else checkOutput(options.write.file);
   const stop = new StopRequest(options.seconds);
@@ -46,6 +49,7 @@ async function main(): Promise<number> {
   const leftOut = options.rings === undefined
     ? 0
     : queuesLeftOut(options.port, group.captures.length);
+  const web = await startWeb(options, group, nsPerTick);
   await giveUpPermissions();
   const engine = new TradingEngine(group.rings, (market) => new MeanReversion(market));
   await group.go();
@@ -56,6 +60,7 @@ async function main(): Promise<number> {
     group,
     engine,
     writer,
+    web,
     nsPerTick,
     debug: debug ? new DebugLog(group.rings) : undefined,
   });
@@ -68,7 +73,7 @@ async function main(): Promise<number> {
       stop.request();
     }
   };
-  orStop(() => announce(options, group, sender, leftOut, pushed));
+  orStop(() => announce(options, group, sender, leftOut, pushed, web));
   group.ended.catch((error) => failure = error);
   stop.startClock();
   const timer = setInterval(() => orStop(() => reporter.live()), INTERVAL_MS);
@@ -81,6 +86,7 @@ async function main(): Promise<number> {
   await writer?.stop();
   orStop(() => reporter.final());
   engine.close();
+  await web?.stop();
   if (failure !== undefined) throw failure;
   return writer?.stats().failed === undefined ? 0 : 1;
 }
@@ -108,6 +114,28 @@ async function startWriter(
   }
 }
 
+/** Where `--metrics` or `--dashboard` ask for it. */
+async function startWeb(
+  { metrics, dashboard }: CaptureOptions,
+  group: CaptureGroup,
+  nsPerTick: number,
+): Promise<WebServer | undefined> {
+  if (metrics === undefined && dashboard === undefined) return undefined;
+  const captures = group.captures.map(({ port, core, mode, state }, i) => ({
+    port,
+    core,
+    mode,
+    state: state.buffer,
+    ticks: group.rings[i].buffer,
+  }));
+  try {
+    return await WebServer.start({ metrics, dashboard, captures, nsPerTick });
+  } catch (error) {
+    await group.stop();
+    throw error;
+  }
+}
+
 /** On another core than the capture's, where there is one. */
 function startSender({ captures: [capture] }: CaptureGroup): Promise<DemoSender> {
   const core = allowedCores().find((other) => other !== capture.core) ?? capture.core;
@@ -120,6 +148,7 @@ function announce(
   sender: DemoSender | undefined,
   leftOut: number,
   pushed: PushedFilter,
+  web: WebServer | undefined,
 ): void {
   const [{ code, mode, port }] = captures, { compiled } = options;
   if (options.printCode) print(filterCode(compiled.expression, code, pushed));
@@ -139,6 +168,9 @@ function announce(
   print(`capturing from ${from}${until}; ${threads}`);
   if (leftOut > 0) print(`${leftOut} receive queues are left out: --rings all takes them`);
   announceFilter(describeFilter(compiled, pushed), pushed).forEach(print);
+  const { metrics, dashboard } = web?.listening ?? {};
+  if (metrics !== undefined) print(`metrics at http://${metrics}/metrics, health at /health`);
+  if (dashboard !== undefined) print(`dashboard at http://${dashboard}/`);
 }
 
 /** The sender first: what it sent is then captured. */

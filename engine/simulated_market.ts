@@ -4,10 +4,10 @@
  * Eight float64 an instrument, one cache line:
  *
  * ```text
- *  0         1            2         3            4          5 … 7
- * ┌─────────┬────────────┬─────────┬────────────┬──────────┬───────┐
- * │bid price│bid quantity│ask price│ask quantity│ position │ free  │
- * └─────────┴────────────┴─────────┴────────────┴──────────┴───────┘
+ *  0         1            2         3            4          5       6, 7
+ * ┌─────────┬────────────┬─────────┬────────────┬──────────┬───────┬──────┐
+ * │bid price│bid quantity│ask price│ask quantity│ position │ ticks │ free │
+ * └─────────┴────────────┴─────────┴────────────┴──────────┴───────┴──────┘
  * ```
  *
  * How an order is filled: at once, at the price of the last quote on the other
@@ -36,6 +36,7 @@ const STATE_SHIFT = 3;
 const BID_PRICE = 0;
 const ASK_PRICE = 2;
 const POSITION = 4;
+const TICKS = 5;
 /** From a side's price to its quantity. */
 const QUANTITY = 1;
 
@@ -47,6 +48,20 @@ export interface MarketLimits {
   positionLimit: number;
   /** Most orders within any second, over all instruments. */
   orderRateHz: number;
+}
+
+/** What is known of an instrument. */
+export interface InstrumentStats {
+  /** Its identifier, a u32. */
+  instrument: number;
+  /** Its ticks so far. */
+  ticks: number;
+  /** Last price bid; `null` before the first. */
+  bid: number | null;
+  /** Last price asked; `null` before the first. */
+  ask: number | null;
+  /** Units held, negative if sold short. */
+  position: number;
 }
 
 /** Quotes, positions and cash; orders are filled against the last quote. */
@@ -124,9 +139,30 @@ export class SimulatedMarket implements Market {
   /** Takes in a tick as the new quote of its side; `index` is one of {@linkcode instruments}. */
   quote(index: number, side: Side, price: number, quantity: number): void {
     const states = this.#states;
-    const quote = (index << STATE_SHIFT) + (side << 1);
+    const base = index << STATE_SHIFT, quote = base + (side << 1);
     states[quote] = price;
     states[quote + QUANTITY] = quantity;
+    states[base + TICKS]++;
+  }
+
+  /** The instruments with the most ticks, `count` of them at most, the busiest first. */
+  busiest(count: number): InstrumentStats[] {
+    const states = this.#states, top: number[] = [];
+    const ticks = (index: number) => states[(index << STATE_SHIFT) + TICKS];
+    for (let index = 0; index < this.instruments.size; index++) {
+      if (top.length === count && ticks(index) <= ticks(top[count - 1])) continue;
+      let at = top.length;
+      while (at > 0 && ticks(top[at - 1]) < ticks(index)) at--;
+      top.splice(at, 0, index);
+      top.length = Math.min(top.length, count);
+    }
+    return top.map((index) => ({
+      instrument: this.instruments.idAt(index),
+      ticks: ticks(index),
+      bid: numberOrNull(this.priceAt(index, Side.bid)),
+      ask: numberOrNull(this.priceAt(index, Side.ask)),
+      position: this.positionAt(index),
+    }));
   }
 
   indexOf(instrument: number): number {
@@ -217,4 +253,8 @@ export class SimulatedMarket implements Market {
     }
     return filledQuantity;
   }
+}
+
+function numberOrNull(price: number): number | null {
+  return Number.isNaN(price) ? null : price;
 }

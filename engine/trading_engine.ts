@@ -13,7 +13,7 @@
  */
 
 import type { Order, RejectedBy } from "./order.ts";
-import { type MarketLimits, SimulatedMarket } from "./simulated_market.ts";
+import { type InstrumentStats, type MarketLimits, SimulatedMarket } from "./simulated_market.ts";
 import type { Market, Strategy, StrategyFactory } from "./strategy.ts";
 import {
   INSTRUMENT_WORD,
@@ -153,6 +153,11 @@ export class TradingEngine {
       positionValue,
       profit: cash + positionValue,
     };
+  }
+
+  /** The instruments with the most ticks, `count` of them at most, the busiest first; to be asked for between polls. */
+  busiest(count: number): InstrumentStats[] {
+    return this.#market.busiest(count);
   }
 
   /** Ends the order streams; what is in the ring stays there. */

@@ -9,9 +9,15 @@ export async function giveUpWriting(): Promise<void> {
   await Deno.permissions.revoke({ name: "write" });
 }
 
+/** Revokes the permission to use the network; threads that were started with it keep theirs. */
+export async function giveUpNetwork(): Promise<void> {
+  await Deno.permissions.revoke({ name: "net" });
+}
+
 /** Revokes everything that a command was started with. */
 export async function giveUpPermissions(): Promise<void> {
   await giveUpWriting();
+  await giveUpNetwork();
   await Deno.permissions.revoke({ name: "ffi", path: libraryPath() });
   await Deno.permissions.revoke({ name: "ffi" });
   await Deno.permissions.revoke({ name: "read" });

@@ -1,12 +1,13 @@
 /**
  * Purpose: prints statistics once a second and at the end, as text or as JSON.
  */
-import type { TradingEngine } from "../engine/trading_engine.ts";
-import type { CaptureGroup } from "./capture_group.ts";
-import type { CaptureWriter } from "./capture_writer.ts";
+import type { TradingEngine } from "../../engine/trading_engine.ts";
+import type { CaptureGroup } from "../capture_group.ts";
+import type { CaptureWriter } from "../capture_writer.ts";
 import type { DebugLog } from "./debug_log.ts";
-import type { FilterDescription } from "./filter_report.ts";
-import { print } from "../ffi/usage.ts";
+import type { FilterDescription } from "../filter_report.ts";
+import { print } from "../../ffi/usage.ts";
+import type { WebServer } from "./web_server.ts";
 import { collect, liveLine, type Statistics, summary } from "./statistics.ts";
 
 /** What is reported of, and how. */
@@ -16,6 +17,8 @@ export interface ReporterOptions {
   filter: FilterDescription;
   writer?: CaptureWriter;
   debug?: DebugLog;
+  /** Is given the statistics of each second, and the final ones. */
+  web?: Pick<WebServer, "post">;
   nsPerTick: number;
   json: boolean;
   quiet: boolean;
@@ -30,9 +33,10 @@ export class Reporter {
 
   /** What happened since the last time. */
   live(): void {
-    const { json, quiet, debug } = this.options, s = this.#collect(false);
+    const { json, quiet, debug, web } = this.options, s = this.#collect(false);
     if (json) print(JSON.stringify(s));
     else if (!quiet) print(liveLine(s));
+    web?.post(s);
     debug?.log(s);
     this.#last = s;
   }
@@ -40,8 +44,9 @@ export class Reporter {
   /** What happened in all. */
   final(): void {
     this.#last = { elapsedNs: 0, received: 0, bytes: 0 };
-    const { json, debug } = this.options, s = this.#collect(true);
+    const { json, debug, web } = this.options, s = this.#collect(true);
     print(json ? JSON.stringify(s) : summary(s));
+    web?.post(s);
     debug?.log(s);
   }
 
@@ -52,7 +57,8 @@ export class Reporter {
     const interval = { elapsedNs, sinceNs, sinceReceived, sinceBytes };
     const sources = {
       captures: group.captures,
-      engine: engine.stats(),
+      rings: group.rings,
+      engine,
       filter,
       write: writer?.stats() ?? null,
     };

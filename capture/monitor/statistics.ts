@@ -1,11 +1,24 @@
 /**
  * Purpose: one set of statistics, as an object for `--json` and as text for people.
  */
-import type { EngineStats } from "../engine/trading_engine.ts";
-import type { BackgroundCapture } from "./background_capture.ts";
-import { type CaptureCounts, sumOf } from "./capture_state.ts";
-import type { WriteStats } from "./capture_writer.ts";
-import { type FilterDescription, type FilterStatistics, summarizeFilter } from "./filter_report.ts";
+import type { InstrumentStats } from "../../engine/simulated_market.ts";
+import type { TickRing } from "../../engine/tick_ring.ts";
+import type { EngineStats, TradingEngine } from "../../engine/trading_engine.ts";
+import type { BackgroundCapture } from "../background_capture.ts";
+import { type CaptureCounts, sumOf } from "../capture_state.ts";
+import type { WriteStats } from "../capture_writer.ts";
+import type { Distribution } from "../histogram.ts";
+import {
+  type FilterDescription,
+  type FilterStatistics,
+  summarizeFilter,
+} from "../filter_report.ts";
+
+/** The busiest instruments that are shown. */
+const TOP = 10;
+/** Upper bounds of the buckets of service times, in ns: 1, 2, 5, 10, … 1 s. */
+export const SERVICE_BOUNDS_NS: readonly number[] = [...Array(9).keys()]
+  .flatMap((power) => [1, 2, 5].map((digit) => digit * 10 ** power)).concat(1e9);
 
 /** What `--json` prints; see the README for every field. */
 export interface Statistics extends
@@ -33,7 +46,12 @@ export interface Statistics extends
   elapsedNs: number;
   ring: { occupancyMean: number; occupancyMax: number };
   burst: { mean: number; max: number };
-  serviceNs: { mean: number; p50: number; p99: number; p999: number; max: number };
+  /** `atMost`: packets whose time is at most each of SERVICE_BOUNDS_NS. */
+  serviceNs: Distribution & { atMost: number[] };
+  /** Ticks between the capture threads and the engine, and room for them, in all rings together. */
+  tickRing: { waiting: number; capacity: number };
+  /** The instruments with the most ticks so far, the busiest first. */
+  instruments: InstrumentStats[];
   /** CPU time of the capture threads. */
   cpuNs: number;
   /** What the engine did; zeros where nothing is decoded. */
@@ -67,20 +85,22 @@ export interface Interval {
 /** What statistics are collected of. */
 export interface Sources {
   captures: readonly Pick<BackgroundCapture, "state" | "port" | "core">[];
-  engine: EngineStats;
+  rings: readonly Pick<TickRing, "waiting" | "capacity">[];
+  engine: Pick<TradingEngine, "stats" | "busiest">;
   filter: FilterDescription;
   write: WriteStats | null;
 }
 
 /** Collects the statistics of captures and their engine; `nsPerTick` is the time stamp counter's. */
 export function collect(
-  { captures, engine, filter, write }: Sources,
+  { captures, rings, engine: trading, filter, write }: Sources,
   nsPerTick: number,
   interval: Interval,
   final: boolean,
 ): Statistics {
   const { counts: all, service } = sumOf(captures.map(({ state }) => state));
   const { bursts, burstMax, occupancySum, occupancyMax, ...counts } = all;
+  const engine = trading.stats();
   const seconds = (interval.elapsedNs - interval.sinceNs) / 1e9;
   return {
     ...counts,
@@ -90,7 +110,15 @@ export function collect(
     elapsedNs: interval.elapsedNs,
     ring: { occupancyMean: ratio(occupancySum, counts.syncs - counts.emptySyncs), occupancyMax },
     burst: { mean: ratio(counts.received, bursts), max: burstMax },
-    serviceNs: service.distribution(nsPerTick),
+    serviceNs: {
+      ...service.distribution(nsPerTick),
+      atMost: service.atMost(SERVICE_BOUNDS_NS, nsPerTick),
+    },
+    tickRing: {
+      waiting: rings.reduce((sum, { waiting }) => sum + waiting, 0),
+      capacity: rings.reduce((sum, { capacity }) => sum + capacity, 0),
+    },
+    instruments: trading.busiest(TOP),
     engine,
     filter: { ...filter, rejectedEarly: counts.rejectedEarly },
     queues: captures.map(queueStatistics),

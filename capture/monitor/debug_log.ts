@@ -3,7 +3,7 @@
  * stages keep anyway: nothing is added to the hot path.
  */
 import { ConsoleHandler, getLogger, setup } from "@std/log";
-import type { TickRing } from "../engine/tick_ring.ts";
+import type { TickRing } from "../../engine/tick_ring.ts";
 import type { Statistics } from "./statistics.ts";
 
 /** Logs the differences between sets of statistics. */

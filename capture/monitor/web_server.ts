@@ -1,0 +1,78 @@
+/**
+ * Purpose: the thread that serves `--metrics` and `--dashboard`, as seen from the main isolate. It may
+ * listen on the addresses that were named, and nothing else; see `web_orders.ts`.
+ */
+import { CaptureError } from "../background_capture.ts";
+import type { ListenAddress } from "./listen_address.ts";
+import type { Statistics } from "./statistics.ts";
+import type { WebMessage, WebNews, WebOrders } from "./web_orders.ts";
+
+const END_MS = 500;
+
+/** A web server on a thread of its own. */
+export class WebServer {
+  readonly #worker: Worker;
+  readonly #ended: Promise<void>;
+  /** The addresses, with the port numbers that it got. */
+  readonly listening: { metrics?: string; dashboard?: string };
+
+  private constructor(worker: Worker, ended: Promise<void>, listening: WebServer["listening"]) {
+    this.#worker = worker;
+    this.#ended = ended;
+    this.listening = listening;
+  }
+
+  /**
+   * Starts it; resolves once it listens. Until then this isolate must have permission for the addresses.
+   *
+   * @throws {CaptureError} where it cannot listen, or is not permitted to.
+   */
+  static async start(orders: WebOrders): Promise<WebServer> {
+    const worker = newWorker([orders.metrics, orders.dashboard].filter((one) => one !== undefined));
+    const ready = Promise.withResolvers<WebServer["listening"]>();
+    const ended = Promise.withResolvers<void>();
+    worker.onmessage = ({ data }: MessageEvent<WebNews>) => {
+      if (data.type === "listening") ready.resolve(data);
+      else if (data.type === "ended") ended.resolve();
+      else ready.reject(new CaptureError(data.message, data.expected));
+    };
+    worker.onerror = (event) => {
+      event.preventDefault();
+      const message = `Cannot go on serving: the web thread died: ${event.message}`;
+      ready.reject(new CaptureError(message, false));
+      console.error(message); // the capture itself goes on
+      ended.resolve();
+    };
+    worker.postMessage(orders);
+    return new WebServer(worker, ended.promise, await ready.promise);
+  }
+
+  /** Shows the statistics of a second. */
+  post(statistics: Statistics): void {
+    this.#worker.postMessage({ type: "statistics", statistics } satisfies WebMessage);
+  }
+
+  /** Ends it: who is connected has then got the last statistics. */
+  async stop(): Promise<void> {
+    this.#worker.postMessage({ type: "end" } satisfies WebMessage);
+    await Promise.race([this.#ended, new Promise((resolve) => setTimeout(resolve, END_MS))]);
+  }
+}
+
+function newWorker(addresses: readonly ListenAddress[]): Worker {
+  const net = addresses.map(({ text }) => text);
+  try {
+    return new Worker(import.meta.resolve("./web_worker.ts"), {
+      type: "module",
+      name: "web",
+      deno: { permissions: { net } },
+    });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotCapable)) throw error;
+    throw new CaptureError(
+      `Cannot serve on "${net.join('", "')}": not permitted: add --allow-net=${net.join(",")} ` +
+        `to deno's own options: deno run -P=capture --allow-net=${net.join(",")} capture/main.ts`,
+      true,
+    );
+  }
+}
