@@ -19,11 +19,12 @@ import { checkOutput, inputOf } from "./input_file.ts";
 import type { PushedFilter } from "./push_filter.ts";
 import { WebServer } from "./monitor/web_server.ts";
 import { queuesLeftOut } from "./receive_ports.ts";
+import { Pace } from "./monitor/pace.ts";
 import { Reporter } from "./monitor/reporter.ts";
+import { LiveView } from "./monitor/watch/live_view.ts";
+import { noTerminal, type TerminalKind, terminalKind } from "./monitor/watch/terminal.ts";
 import { startPushed } from "./start_captures.ts";
 import { StopRequest } from "./stop_request.ts";
-
-const INTERVAL_MS = 1000;
 
 async function main(): Promise<number> {
   const options = parseCaptureOptions(Deno.args);
@@ -36,6 +37,7 @@ async function main(): Promise<number> {
   if (options.write === undefined) await giveUpWriting();
   else checkOutput(options.write.file);
   const stop = new StopRequest(options.seconds);
+  const kind = options.watch ? watchKind() : undefined;
   const debug = Deno.env.get("USPF_DEBUG") === "1";
   const nsPerTick = 1e9 / tscHz();
   const starting = () => startPushed(options);
@@ -54,6 +56,7 @@ async function main(): Promise<number> {
   const engine = new TradingEngine(group.rings, (market) => new MeanReversion(market));
   await group.go();
   const filter = describeFilter(options.compiled, pushed);
+  const view = kind && startView(kind, group, nsPerTick, sender, stop);
   const reporter = new Reporter({
     ...options,
     filter,
@@ -61,6 +64,7 @@ async function main(): Promise<number> {
     engine,
     writer,
     web,
+    view,
     nsPerTick,
     debug: debug ? new DebugLog(group.rings) : undefined,
   });
@@ -76,19 +80,41 @@ async function main(): Promise<number> {
   orStop(() => announce(options, group, sender, leftOut, pushed, web));
   group.ended.catch((error) => failure = error);
   stop.startClock();
-  const timer = setInterval(() => orStop(() => reporter.live()), INTERVAL_MS);
+  view?.enter();
+  const pace = new Pace(reporter.intervalMs, (number) => orStop(() => reporter.live(number)));
   const running = () => !stop.due && !group.finished;
   if (filter.decoded) await runEngine(engine, group.rings, options.wait, running);
   else await waitWhile(running);
-  clearInterval(timer);
+  pace.stop();
   // The engine goes on while the rings are drained, so that nothing is dropped for want of room.
   await drainEngine(engine, stopThreads(group, sender));
   await writer?.stop();
+  await view?.leave();
   orStop(() => reporter.final());
   engine.close();
   await web?.stop();
   if (failure !== undefined) throw failure;
   return writer?.stats().failed === undefined ? 0 : 1;
+}
+
+/** The terminal for `--watch`; without one there are lines. */
+function watchKind(): TerminalKind | undefined {
+  const reason = noTerminal();
+  if (reason !== undefined) console.error(`--watch draws nothing: ${reason}: lines follow`);
+  return reason === undefined ? terminalKind() : undefined;
+}
+
+function startView(
+  kind: TerminalKind,
+  { captures }: CaptureGroup,
+  nsPerTick: number,
+  sender: DemoSender | undefined,
+  stop: StopRequest,
+): LiveView {
+  const [{ port, mode }] = captures;
+  const from = sender ? "the built-in soft switch and sender" : `${port} (${mode})`;
+  const slots = captures.reduce((sum, capture) => sum + capture.slots, 0);
+  return new LiveView({ kind, from, slots, nsPerTick, onQuit: () => stop.request() });
 }
 
 async function startWriter(
