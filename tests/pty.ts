@@ -24,7 +24,7 @@ export class Pty {
   readonly #process: Deno.ChildProcess;
   readonly #stdin: WritableStreamDefaultWriter<Uint8Array>;
   readonly #reading: Promise<void>;
-  readonly #kill: number;
+  readonly #kill: ReturnType<typeof setTimeout>;
   #waiting: (() => void)[] = [];
 
   /** `command` is the shell's. The terminal's name and the shell's process are its first line. */

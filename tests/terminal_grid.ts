@@ -3,6 +3,11 @@
  * It throws on any other, so that a test cannot pass by what it did not understand.
  */
 
+// deno-lint-ignore-file no-control-regex -- they are what it is about
+
+/** A sequence that has only begun, at the end of a chunk; a sequence, or a character. */
+const BEGUN = /\x1b(?:\[[?\d;]*)?$/, NEXT = /\x1b\[([?\d;]*[A-Za-z])|([\s\S])/gu;
+
 /** What a terminal shows. */
 export class Grid {
   columns: number;
@@ -59,10 +64,10 @@ export class Grid {
 
   /** Shows what a program has sent. */
   play(text: string): void {
-    const all = this.#rest + text, begun = all.match(/\x1b(?:\[[?\d;]*)?$/)?.[0] ?? "";
+    const all = this.#rest + text, begun = all.match(BEGUN)?.[0] ?? "";
     this.#rest = begun;
     const whole = all.slice(0, all.length - begun.length);
-    for (const [, code, other] of whole.matchAll(/\x1b\[([?\d;]*[A-Za-z])|([\s\S])/gu)) {
+    for (const [, code, other] of whole.matchAll(NEXT)) {
       if (code !== undefined) this.#control(code);
       else this.#put(other);
     }

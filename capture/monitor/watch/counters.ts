@@ -22,7 +22,7 @@ type Count = (s: Statistics) => number | null;
 export function packetsSection(sight: Sight): Section {
   const { filter, rejectedEarly, write } = sight.now, { decoded } = filter;
   const early = filter.where !== "user space" || (rejectedEarly ?? 0) > 0;
-  const lost = lossRow(sight, "lost", (s) => s.lost, starved(sight.now.starved));
+  const lost = lossRow(sight, "lost", (s) => s.lost, starved(sight.now.starved, noteRoom(sight)));
   const received = row(sight, "received", (s) => s.received);
   const accepted = row(sight, " accepted", (s) => s.accepted);
   const delivered = row(sight, "  delivered", (s) => s.delivered);
@@ -162,9 +162,11 @@ function noteRoom({ columns }: Sight): number {
   return columns - widths(columns).reduce((sum, width) => sum + width, 0) - GAP;
 }
 
-function starved(times: number | null): string {
-  return "by the port, before us" +
-    (times === null || times === 0 ? "" : `; ${count(times, 0)} times no free buffer`);
+/** What is said of losses by the port: what there is room for. */
+function starved(times: number | null, room: number): string {
+  const where = "by the port, before us";
+  const why = (times ?? 0) === 0 ? "" : `no free buffer ${count(times, 0)} times`;
+  return [`${where}; ${why}`, why].find((text) => why !== "" && text.length <= room) ?? where;
 }
 
 function before(where: Statistics["filter"]["where"]): string {
