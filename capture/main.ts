@@ -21,8 +21,7 @@ import { WebServer } from "./monitor/web_server.ts";
 import { queuesLeftOut } from "./receive_ports.ts";
 import { Pace } from "./monitor/pace.ts";
 import { Reporter } from "./monitor/reporter.ts";
-import { LiveView } from "./monitor/watch/live_view.ts";
-import { noTerminal, type TerminalKind, terminalKind } from "./monitor/watch/terminal.ts";
+import { startView, watchedTerminal } from "./monitor/watch/start_view.ts";
 import { startPushed } from "./start_captures.ts";
 import { StopRequest } from "./stop_request.ts";
 
@@ -37,7 +36,7 @@ async function main(): Promise<number> {
   if (options.write === undefined) await giveUpWriting();
   else checkOutput(options.write.file);
   const stop = new StopRequest(options.seconds);
-  const kind = options.watch ? watchKind() : undefined;
+  const terminal = options.watch ? watchedTerminal() : undefined;
   const debug = Deno.env.get("USPF_DEBUG") === "1";
   const nsPerTick = 1e9 / tscHz();
   const starting = () => startPushed(options);
@@ -54,9 +53,16 @@ async function main(): Promise<number> {
   const web = await startWeb(options, group, nsPerTick);
   await giveUpPermissions();
   const engine = new TradingEngine(group.rings, (market) => new MeanReversion(market));
-  await group.go();
   const filter = describeFilter(options.compiled, pushed);
-  const view = kind && startView(kind, group, nsPerTick, sender, stop);
+  const view = terminal && startView(terminal, {
+    group,
+    engine,
+    filter,
+    nsPerTick,
+    from: sender && "the built-in soft switch and sender",
+    onQuit: () => stop.request(),
+  });
+  await group.go();
   const reporter = new Reporter({
     ...options,
     filter,
@@ -95,26 +101,6 @@ async function main(): Promise<number> {
   await web?.stop();
   if (failure !== undefined) throw failure;
   return writer?.stats().failed === undefined ? 0 : 1;
-}
-
-/** The terminal for `--watch`; without one there are lines. */
-function watchKind(): TerminalKind | undefined {
-  const reason = noTerminal();
-  if (reason !== undefined) console.error(`--watch draws nothing: ${reason}: lines follow`);
-  return reason === undefined ? terminalKind() : undefined;
-}
-
-function startView(
-  kind: TerminalKind,
-  { captures }: CaptureGroup,
-  nsPerTick: number,
-  sender: DemoSender | undefined,
-  stop: StopRequest,
-): LiveView {
-  const [{ port, mode }] = captures;
-  const from = sender ? "the built-in soft switch and sender" : `${port} (${mode})`;
-  const slots = captures.reduce((sum, capture) => sum + capture.slots, 0);
-  return new LiveView({ kind, from, slots, nsPerTick, onQuit: () => stop.request() });
 }
 
 async function startWriter(

@@ -58,12 +58,12 @@ const numbersOf = (line: string | undefined) =>
   [...(line ?? "").matchAll(/\d[\d,]*/g)].map(([text]) => Number(text.replaceAll(",", "")));
 
 test("capture --watch draws four times a second, and ends with the summary on the screen as it was", async () => {
-  const pty = await watching("-r 4 -i soft:watch-pace:1");
+  const pty = await watching("-r 4");
   await pty.seen((screen) => screen.includes("00:00:01"));
   assertEquals([pty.grid.alternate, pty.grid.cursor, pty.grid.wrap], [true, false, false]);
   assertEquals(await pty.ended(), 0);
   assertRestored(pty);
-  assertMatch(pty.grid.toString(), /^received {3}0 packets/m);
+  assertMatch(pty.grid.toString(), /^received {3}[1-9]/m);
   const times = frames(pty),
     gaps = times.slice(1).map((at, i) => at - times[i]).sort((a, b) => a - b);
   assert(times.length >= 13 && times.length <= 17, `${times.length} frames in 4 s`);
@@ -176,6 +176,43 @@ test("capture --watch gives the terminal to the shell on Ctrl-Z, and takes it ag
   await pty.type("exit\r");
   assertEquals(await pty.ended(), 0);
   assertEquals([pty.grid.alternate, pty.grid.cursor, pty.grid.wrap], [false, true, true]);
+});
+
+test("capture --watch goes on after Ctrl-Z where no shell could continue it", async () => {
+  const pty = await watching("-i soft:watch-alone:1");
+  await after(300);
+  await pty.type("\x1a");
+  await after(500);
+  await pty.seen((screen, { alternate }) => alternate && screen.includes("lost"));
+  await pty.type("q");
+  assertEquals(await pty.ended(), 0);
+  assertRestored(pty);
+});
+
+test("capture --watch asks for no permission, and does with less", async () => {
+  const less = "--allow-read --allow-ffi --allow-env=USPF_DEBUG --unstable-worker-options";
+  const command = `exec "${Deno.execPath()}" run -q ${less} capture/main.ts --watch -r 1`;
+  const pty = new Pty(command, NORMAL);
+  assertEquals(await pty.ended(), 0);
+  assertRestored(pty);
+  assertEquals(/allow|permission/i.test(pty.text), false);
+  assertMatch(pty.grid.toString(), /^received {3}[1-9]/m);
+});
+
+test("capture --watch reads packets from standard input, and then hears no keys", async () => {
+  const file = Deno.makeTempFileSync({ suffix: ".pcapng" });
+  try {
+    await run("capture", ["-r", "1", "--quiet", "--write", file]);
+    const pty = new Pty(`(cat ${file}; sleep 2) | (${WATCH} -i pcap:-)`, NORMAL);
+    await pty.seen((screen) =>
+      /^Ctrl-C ends it$/m.test(screen) && /^received +[1-9]/m.test(screen)
+    );
+    assertEquals(await pty.ended(), 0);
+    assertRestored(pty);
+    assertMatch(pty.grid.toString(), /^received {3}[1-9]/m);
+  } finally {
+    Deno.removeSync(file);
+  }
 });
 
 test("capture --watch ends when its terminal is gone", async () => {

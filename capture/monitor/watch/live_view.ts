@@ -20,6 +20,8 @@ export const FRAMES_HZ = 4;
 /** Every so many frames all is drawn anew, over what others may have written to the terminal. */
 const WHOLE_EVERY = 5 * FRAMES_HZ;
 
+const WARM_UP_SIZES = [{ columns: 80, rows: 24 }, { columns: 200, rows: 60 }];
+
 /** What a live view is made for. */
 export interface LiveViewOptions extends Omit<ViewSetup, "unicode"> {
   kind: TerminalKind;
@@ -50,6 +52,16 @@ export class LiveView {
   constructor(readonly options: LiveViewOptions) {
     this.#history = new History(options.nsPerTick, SERVICE_BOUNDS_NS);
     this.#screen = new Screen(options.kind.colours);
+  }
+
+  /** Draws for nobody, at several sizes. */
+  warmUp(sample: Sample): void {
+    const { nsPerTick, kind: { unicode, colours } } = this.options;
+    for (const size of WARM_UP_SIZES) {
+      const recent = new History(nsPerTick, SERVICE_BOUNDS_NS).add(sample);
+      const lines = view(recent, { ...this.options, unicode }, { keys: this.#keys() }, size);
+      new Screen(colours).draw(lines, size);
+    }
   }
 
   /** Takes the terminal. */
