@@ -75,6 +75,8 @@ export class BackgroundCapture {
   readonly log?: SharedArrayBuffer;
   /** The core it started on. */
   readonly core: number;
+  /** Packets that its port's receive rings can hold, 0 where that is not known. */
+  readonly slots: number;
   /** The source of its hot loop; empty where the port has no ring yet. */
   readonly code: string;
   /** Resolves when the thread has ended after `stop`; rejects with a CaptureError if it dies. */
@@ -95,6 +97,7 @@ export class BackgroundCapture {
     this.fanout = ready.fanout;
     this.core = ready.core;
     this.code = ready.code;
+    this.slots = ready.slots;
   }
 
   /**

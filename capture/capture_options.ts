@@ -175,6 +175,12 @@ export function parseCaptureOptions(args: string[]): CaptureOptions {
   const port = values.i, name = port === undefined ? undefined : asUsage(() => parsePortName(port));
   line.checkPort(name?.kind ?? "switch", name ? `"${port}"` : "the built-in switch", NEEDS);
   const { options: filter, filter: compiled, push } = filterArguments(line, number);
+  const other = line.changed(["json", "quiet"]);
+  if (switches.watch && other !== undefined) {
+    throw new UsageError(
+      `Cannot use --${other} with --watch: both have standard output for themselves: leave one out`,
+    );
+  }
   const loop = number("loop", 0, Number.MAX_SAFE_INTEGER);
   if (loop !== 1 && name?.kind === "pcap" && name.file === "-") {
     throw cannotLoop(loop);

@@ -19,11 +19,11 @@ import { checkOutput, inputOf } from "./input_file.ts";
 import type { PushedFilter } from "./push_filter.ts";
 import { WebServer } from "./monitor/web_server.ts";
 import { queuesLeftOut } from "./receive_ports.ts";
+import { Pace } from "./monitor/pace.ts";
 import { Reporter } from "./monitor/reporter.ts";
+import { startView, watchedTerminal } from "./monitor/watch/start_view.ts";
 import { startPushed } from "./start_captures.ts";
 import { StopRequest } from "./stop_request.ts";
-
-const INTERVAL_MS = 1000;
 
 async function main(): Promise<number> {
   const options = parseCaptureOptions(Deno.args);
@@ -36,6 +36,7 @@ async function main(): Promise<number> {
   if (options.write === undefined) await giveUpWriting();
   else checkOutput(options.write.file);
   const stop = new StopRequest(options.seconds);
+  const terminal = options.watch ? watchedTerminal() : undefined;
   const debug = Deno.env.get("USPF_DEBUG") === "1";
   const nsPerTick = 1e9 / tscHz();
   const starting = () => startPushed(options);
@@ -52,8 +53,16 @@ async function main(): Promise<number> {
   const web = await startWeb(options, group, nsPerTick);
   await giveUpPermissions();
   const engine = new TradingEngine(group.rings, (market) => new MeanReversion(market));
-  await group.go();
   const filter = describeFilter(options.compiled, pushed);
+  const view = terminal && startView(terminal, {
+    group,
+    engine,
+    filter,
+    nsPerTick,
+    from: sender && "the built-in soft switch and sender",
+    onQuit: () => stop.request(),
+  });
+  await group.go();
   const reporter = new Reporter({
     ...options,
     filter,
@@ -61,6 +70,7 @@ async function main(): Promise<number> {
     engine,
     writer,
     web,
+    view,
     nsPerTick,
     debug: debug ? new DebugLog(group.rings) : undefined,
   });
@@ -76,14 +86,16 @@ async function main(): Promise<number> {
   orStop(() => announce(options, group, sender, leftOut, pushed, web));
   group.ended.catch((error) => failure = error);
   stop.startClock();
-  const timer = setInterval(() => orStop(() => reporter.live()), INTERVAL_MS);
+  view?.enter();
+  const pace = new Pace(reporter.intervalMs, (number) => orStop(() => reporter.live(number)));
   const running = () => !stop.due && !group.finished;
   if (filter.decoded) await runEngine(engine, group.rings, options.wait, running);
   else await waitWhile(running);
-  clearInterval(timer);
+  pace.stop();
   // The engine goes on while the rings are drained, so that nothing is dropped for want of room.
   await drainEngine(engine, stopThreads(group, sender));
   await writer?.stop();
+  await view?.leave();
   orStop(() => reporter.final());
   engine.close();
   await web?.stop();

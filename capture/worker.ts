@@ -44,6 +44,8 @@ export type WorkerNews =
     source: string;
     core: number;
     code: string;
+    /** Packets that its receive rings can hold, 0 where that is not known. */
+    slots: number;
     /** The fanout group that the port has founded. */
     fanout?: number;
   }
@@ -69,8 +71,10 @@ function work(orders: WorkerOrders, tell: (news: WorkerNews) => void): void {
     const ring = port.rx[0] ?? port.scratch; // a switch has no receive ring before somebody sends
     const code = ring === undefined ? "" : capture.code(ring);
     const fanout = port instanceof PacketPort ? port.fanout : undefined;
+    const slots = port.rx.reduce((sum, { slotCount }) => sum + slotCount, 0) ||
+      (port.scratch?.slotCount ?? 0);
     const { mode, source } = port;
-    tell({ type: "ready", mode, source, core: currentCore(), code, fanout });
+    tell({ type: "ready", mode, source, core: currentCore(), code, slots, fanout });
     if (orders.hold) state.hold();
     pumpUntilStopped(capture, state, orders.wait);
   } finally {

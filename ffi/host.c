@@ -12,6 +12,7 @@
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -164,6 +165,22 @@ int32_t uspf_realtime(int32_t *now)
 	now[0] = (int32_t)(uint32_t)time.tv_sec;
 	now[1] = (int32_t)time.tv_nsec;
 	return 0;
+}
+
+/*
+ * Stops the process as Ctrl-Z does by itself, until somebody continues it. A
+ * process that nobody could continue (an orphaned group) is not stopped.
+ */
+int32_t uspf_suspend(void)
+{
+	struct sigaction standard = { .sa_handler = SIG_DFL }, ours;
+	int result;
+
+	if (sigaction(SIGTSTP, &standard, &ours) < 0)
+		return -errno;
+	result = raise(SIGTSTP);
+	sigaction(SIGTSTP, &ours, NULL);
+	return result;
 }
 
 /* Receive queues of an interface, as /sys/class/net lists them. */

@@ -79,6 +79,11 @@ export function sleepNs(ns: number): void {
   loadLibrary().uspf_sleep_ns(ns);
 }
 
+/** Stops this process as Ctrl-Z would; returns when it goes on, or at once where nobody could continue it. */
+export function suspend(): void {
+  loadLibrary().uspf_suspend();
+}
+
 /** CLOCK_REALTIME into `now`: seconds since 1970, as a u32, and nanoseconds. */
 export function readRealtime(now: Int32Array<ArrayBuffer>): void {
   loadLibrary().uspf_realtime(now);

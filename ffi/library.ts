@@ -24,6 +24,7 @@ const SYMBOLS = {
   uspf_now_ns: { parameters: [], result: "f64" },
   uspf_thread_cpu_ns: { parameters: [], result: "f64" },
   uspf_sleep_ns: { parameters: ["f64"], result: "i32" },
+  uspf_suspend: { parameters: [], result: "i32" },
   uspf_pin: { parameters: ["i32"], result: "i32" },
   uspf_core: { parameters: [], result: "i32" },
   uspf_cores: { parameters: ["buffer", "i32"], result: "i32" },

@@ -1,14 +1,20 @@
 /**
- * Purpose: prints statistics once a second and at the end, as text or as JSON.
+ * Purpose: prints statistics once a second and at the end, as text or as JSON; or has them drawn, four
+ * times a second.
  */
 import type { TradingEngine } from "../../engine/trading_engine.ts";
 import type { CaptureGroup } from "../capture_group.ts";
+import { sumOf } from "../capture_state.ts";
 import type { CaptureWriter } from "../capture_writer.ts";
 import type { DebugLog } from "./debug_log.ts";
 import type { FilterDescription } from "../filter_report.ts";
+import type { Histogram } from "../histogram.ts";
 import { print } from "../../ffi/usage.ts";
 import type { WebServer } from "./web_server.ts";
 import { collect, liveLine, type Statistics, summary } from "./statistics.ts";
+import { FRAMES_HZ, type LiveView } from "./watch/live_view.ts";
+
+const SECOND_MS = 1000;
 
 /** What is reported of, and how. */
 export interface ReporterOptions {
@@ -19,6 +25,8 @@ export interface ReporterOptions {
   debug?: DebugLog;
   /** Is given the statistics of each second, and the final ones. */
   web?: Pick<WebServer, "post">;
+  /** Is given what there is to draw; then nothing is printed before the end. */
+  view?: Pick<LiveView, "show">;
   nsPerTick: number;
   json: boolean;
   quiet: boolean;
@@ -27,15 +35,25 @@ export interface ReporterOptions {
 /** Reports of a capture from when it is made. */
 export class Reporter {
   readonly #started = performance.now();
+  #second = 0;
   #last = { elapsedNs: 0, received: 0, bytes: 0 };
 
   constructor(readonly options: ReporterOptions) {}
 
-  /** What happened since the last time. */
-  live(): void {
-    const { json, quiet, debug, web } = this.options, s = this.#collect(false);
+  /** How often `live` is to be called. */
+  get intervalMs(): number {
+    return this.options.view === undefined ? SECOND_MS : SECOND_MS / FRAMES_HZ;
+  }
+
+  /** What happened since the last time, or second; `number` is that of the call, of which some may be missing. */
+  live(number: number): void {
+    const { json, quiet, debug, view, web } = this.options, s = this.#collect(false);
+    view?.show({ statistics: s, service: this.#service() });
+    const second = Math.floor(number * this.intervalMs / SECOND_MS);
+    if (second === this.#second) return;
+    this.#second = second;
     if (json) print(JSON.stringify(s));
-    else if (!quiet) print(liveLine(s));
+    else if (!quiet && view === undefined) print(liveLine(s));
     web?.post(s);
     debug?.log(s);
     this.#last = s;
@@ -48,6 +66,10 @@ export class Reporter {
     print(json ? JSON.stringify(s) : summary(s));
     web?.post(s);
     debug?.log(s);
+  }
+
+  #service(): Histogram {
+    return sumOf(this.options.group.captures.map(({ state }) => state)).service;
   }
 
   #collect(final: boolean): Statistics {

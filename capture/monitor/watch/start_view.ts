@@ -1,0 +1,49 @@
+/**
+ * Purpose: the live view of a capture group, made ready before the first packet comes.
+ */
+import type { TradingEngine } from "../../../engine/trading_engine.ts";
+import type { CaptureGroup } from "../../capture_group.ts";
+import { sumOf } from "../../capture_state.ts";
+import type { FilterDescription } from "../../filter_report.ts";
+import { collect } from "../statistics.ts";
+import { LiveView } from "./live_view.ts";
+import { noTerminal, type TerminalKind, terminalKind } from "./terminal.ts";
+
+/** What a live view shows. */
+export interface Shown {
+  group: CaptureGroup;
+  engine: TradingEngine;
+  filter: FilterDescription;
+  nsPerTick: number;
+  /** What is captured from, if the port's name does not say it. */
+  from?: string;
+  /** Is called by the key q. */
+  onQuit(): void;
+}
+
+/** The terminal for `--watch`; without one it says so, and there are lines. To be asked before permissions are given up. */
+export function watchedTerminal(): TerminalKind | undefined {
+  const reason = noTerminal();
+  if (reason !== undefined) console.error(`--watch draws nothing: ${reason}: lines follow`);
+  return reason === undefined ? terminalKind() : undefined;
+}
+
+/** A view that has drawn already, though nothing was shown: its first frame would hold up the engine. */
+export function startView(kind: TerminalKind, shown: Shown): LiveView {
+  const { group: { captures, rings }, engine, filter, nsPerTick, from, onQuit } = shown;
+  const [{ port, mode }] = captures;
+  const view = new LiveView({
+    kind,
+    from: from ?? `${port} (${mode})`,
+    slots: captures.reduce((sum, { slots }) => sum + slots, 0),
+    nsPerTick,
+    onQuit,
+  });
+  const interval = { elapsedNs: 1, sinceNs: 0, sinceReceived: 0, sinceBytes: 0 };
+  const sources = { captures, rings, engine, filter, write: null };
+  view.warmUp({
+    statistics: collect(sources, nsPerTick, interval, false),
+    service: sumOf(captures.map(({ state }) => state)).service,
+  });
+  return view;
+}
