@@ -4,7 +4,7 @@
  * ```text
  *  main isolate                              web thread
  *  WebOrders, once ────────────────────────▶ listens
- *                ◀──────────────── WebNews ─ "listening", once; "failed"
+ *                ◀──────────────── WebNews ─ "listening" or "failed", once; "broken": a page
  *  Statistics, once a second ──────────────▶ keeps them: /metrics, /health, the dashboard
  *  "end" ──────────────────────────────────▶ closes
  * ```
@@ -44,4 +44,5 @@ export type WebMessage = { type: "statistics"; statistics: Statistics } | { type
 export type WebNews =
   | { type: "listening"; metrics?: string; dashboard?: string }
   | { type: "failed"; message: string; expected: boolean }
+  | { type: "broken"; message: string; stack: string }
   | { type: "ended" };

@@ -31,9 +31,15 @@ export class WebServer {
     const worker = newWorker([orders.metrics, orders.dashboard].filter((one) => one !== undefined));
     const ready = Promise.withResolvers<WebServer["listening"]>();
     const ended = Promise.withResolvers<void>();
+    const told = new Set<string>();
+    const brokenOnce = (message: string) => {
+      if (!told.has(message)) console.error(message);
+      told.add(message);
+    };
     worker.onmessage = ({ data }: MessageEvent<WebNews>) => {
       if (data.type === "listening") ready.resolve(data);
       else if (data.type === "ended") ended.resolve();
+      else if (data.type === "broken") brokenOnce(data.message);
       else ready.reject(new CaptureError(data.message, data.expected));
     };
     worker.onerror = (event) => {
