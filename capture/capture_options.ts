@@ -6,6 +6,7 @@ import { CommandLine, type PortNeeds, typed } from "../ffi/command_line.ts";
 import { type PortOptions, XDP_MODES } from "../ffi/port.ts";
 import { parsePortName } from "../ffi/port_name.ts";
 import { asUsage, cannotLoop, choiceOption, numberOption, UsageError } from "../ffi/usage.ts";
+import { LOG_STYLES, type LogStyle } from "../ffi/voice.ts";
 import type { PacketFilter, PacketFilterOptions } from "../filter/packet_filter.ts";
 import { filterArguments } from "./filter_options.ts";
 import { type ListenAddress, parseListenAddress } from "./monitor/listen_address.ts";
@@ -88,11 +89,6 @@ export interface CaptureOptions {
   help: boolean;
   version: boolean;
 }
-
-/** Ways of writing messages: for people, or one object a line. */
-export const LOG_STYLES = ["text", "json"] as const;
-/** A way of writing messages. */
-export type LogStyle = (typeof LOG_STYLES)[number];
 
 /** What `--write` and its companions say. */
 export interface WriteOptions {

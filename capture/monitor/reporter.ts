@@ -1,14 +1,16 @@
 /**
- * Purpose: prints statistics once a second and at the end, as text or as JSON.
+ * Purpose: prints statistics once a second and at the end, as text or as JSON. In a log of JSON lines, which
+ * a journal keeps, they stand at the end only.
  */
 import type { TradingEngine } from "../../engine/trading_engine.ts";
 import type { CaptureGroup } from "../capture_group.ts";
 import type { CaptureWriter } from "../capture_writer.ts";
 import type { DebugLog } from "./debug_log.ts";
 import type { FilterDescription } from "../filter_report.ts";
-import { print } from "../../ffi/usage.ts";
+import { print } from "../../ffi/print.ts";
+import { type LogStyle, say } from "../../ffi/voice.ts";
 import type { WebServer } from "./web_server.ts";
-import { collect, liveLine, type Statistics, summary } from "./statistics.ts";
+import { collect, headline, liveLine, type Statistics, summary } from "./statistics.ts";
 
 /** What is reported of, and how. */
 export interface ReporterOptions {
@@ -22,6 +24,7 @@ export interface ReporterOptions {
   nsPerTick: number;
   json: boolean;
   quiet: boolean;
+  log: LogStyle;
 }
 
 /** Reports of a capture from when it is made. */
@@ -33,9 +36,9 @@ export class Reporter {
 
   /** What happened since the last time. */
   live(): void {
-    const { json, quiet, debug, web } = this.options, s = this.#collect(false);
+    const { json, quiet, log, debug, web } = this.options, s = this.#collect(false);
     if (json) print(JSON.stringify(s));
-    else if (!quiet) print(liveLine(s));
+    else if (!quiet && log === "text") print(liveLine(s));
     web?.post(s);
     debug?.log(s);
     this.#last = s;
@@ -44,8 +47,10 @@ export class Reporter {
   /** What happened in all. */
   final(): void {
     this.#last = { elapsedNs: 0, received: 0, bytes: 0 };
-    const { json, debug, web } = this.options, s = this.#collect(true);
-    print(json ? JSON.stringify(s) : summary(s));
+    const { json, log, debug, web } = this.options, s = this.#collect(true);
+    if (log === "json") say(headline(s), { statistics: s });
+    if (json) print(JSON.stringify(s));
+    else if (log === "text") print(summary(s));
     web?.post(s);
     debug?.log(s);
   }

@@ -43,6 +43,6 @@ export type WebMessage = { type: "statistics"; statistics: Statistics } | { type
 /** What it says: the addresses that it listens on, with the port numbers that it got. */
 export type WebNews =
   | { type: "listening"; metrics?: string; dashboard?: string }
-  | { type: "failed"; message: string; expected: boolean }
+  | { type: "failed"; message: string; expected: boolean; stack?: string }
   | { type: "broken"; message: string; stack: string }
   | { type: "ended" };

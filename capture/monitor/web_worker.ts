@@ -99,14 +99,28 @@ function tell(news: WebNews): void {
   postMessage(news);
 }
 
+/** Before it listens, it cannot be served; afterwards it is a bug of ours. */
+function die(error: unknown): void {
+  const { message, cause, stack } = error as Error;
+  tell({ type: "failed", message, expected: cause === "expected", stack });
+  close();
+}
+
 let running: ((message: WebMessage) => Promise<void>) | undefined;
-addEventListener("message", ({ data }: MessageEvent<WebOrders | WebMessage>) => {
-  if (running !== undefined) return void running(data as WebMessage);
+addEventListener("message", async ({ data }: MessageEvent<WebOrders | WebMessage>) => {
   try {
-    running = start(data as WebOrders);
+    if (running === undefined) running = start(data as WebOrders);
+    else await running(data as WebMessage);
   } catch (error) {
-    const { message, cause } = error as Error;
-    tell({ type: "failed", message, expected: cause === "expected" });
-    close();
+    die(error);
   }
+});
+// Whatever else is thrown would be printed as it is, whatever --log says.
+addEventListener("error", (event) => {
+  event.preventDefault();
+  die(event.error);
+});
+addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  die(event.reason);
 });
