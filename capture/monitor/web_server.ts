@@ -46,7 +46,7 @@ export class WebServer {
     worker.onmessage = ({ data }: MessageEvent<WebNews>) => {
       if (data.type === "listening") {
         listens = true;
-        ready.resolve(data);
+        ready.resolve({ metrics: data.metrics, dashboard: data.dashboard });
       } else if (data.type === "ended") ended.resolve();
       else if (data.type === "broken") broken(data.message, data.stack);
       else fail(new CaptureError(data.message, data.expected, undefined, { cause: data.stack }));

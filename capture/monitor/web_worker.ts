@@ -13,6 +13,8 @@ const TEXT = { "content-type": "text/plain; charset=utf-8" };
 /** A server, and the address that it got. */
 interface Listening {
   server: Deno.HttpServer<Deno.NetAddr>;
+  /** Ends it, whoever is connected. */
+  abort: AbortController;
   at: string;
 }
 
@@ -37,8 +39,11 @@ function start(orders: WebOrders): (message: WebMessage) => Promise<void> {
 
 async function end(sites: readonly Site[], servers: readonly Listening[]): Promise<void> {
   await Promise.all(sites.map((site) => site.end()));
-  const answered = Promise.all(servers.map(({ server }) => server.shutdown()));
-  await Promise.race([answered, new Promise((resolve) => setTimeout(resolve, END_MS))]);
+  await Promise.all(servers.map(async ({ server, abort }) => {
+    const late = setTimeout(() => abort.abort(), END_MS);
+    await server.shutdown();
+    clearTimeout(late);
+  }));
   tell({ type: "ended" });
   close();
 }
@@ -47,11 +52,12 @@ async function end(sites: readonly Site[], servers: readonly Listening[]): Promi
 function listen(name: string, address: ListenAddress, pages: Site["pages"]): Listening {
   const { hostname, port, text } = address;
   try {
-    const options = { hostname, port, onListen: () => {}, onError: failed };
+    const abort = new AbortController(), { signal } = abort;
+    const options = { hostname, port, signal, onListen: () => {}, onError: failed };
     const server = Deno.serve(options, (request) => answer(request, pages));
     const { addr } = server;
     const host = addr.hostname.includes(":") ? `[${addr.hostname}]` : addr.hostname;
-    return { server, at: `${host}:${addr.port}` };
+    return { server, abort, at: `${host}:${addr.port}` };
   } catch (error) {
     const state = stateOf(error as Error);
     if (state === undefined) throw error;
