@@ -52,8 +52,10 @@ Usage: deno task capture [-i PORT] [options]
   --quiet           only the summary
   --watch           a live view on the terminal, four times a second, instead of lines
   --dashboard ADDRESS  the same as a web page, such as 127.0.0.1:8080
-  --metrics ADDRESS  for Prometheus, at /metrics, such as 127.0.0.1:9464; and /health
-  --log HOW         what happens: text, or json, one object a line to standard error   (text)
+  --metrics ADDRESS  serve numbers for Prometheus at /metrics, and whether the capture goes on
+                    at /health, such as on 127.0.0.1:9464
+  --log HOW         what happens: text, or json: an object a line on standard error, with the
+                    numbers at the end only, and nothing on standard output (text)
   --print-code      print what the filter becomes, and the packet loop, and go on
   --help, --version
 

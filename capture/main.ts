@@ -46,16 +46,16 @@ async function main(): Promise<number> {
     : await starting();
   const writer = await startWriter(options, group);
   const sender = options.port === "" ? await startSender(group) : undefined;
-  const { engineCore } = options;
-  if (engineCore !== undefined) pinToCore(engineCore); // the threads would have inherited it
-  const leftOut = options.rings === undefined
-    ? 0
-    : queuesLeftOut(options.port, group.captures.length);
   const web = await startWeb(options, group, nsPerTick).catch(async (error) => {
     await stopThreads(group, sender);
     await writer?.stop();
     throw error;
   });
+  const { engineCore } = options;
+  if (engineCore !== undefined) pinToCore(engineCore); // the threads would have inherited it
+  const leftOut = options.rings === undefined
+    ? 0
+    : queuesLeftOut(options.port, group.captures.length);
   await giveUpPermissions();
   const engine = new TradingEngine(group.rings, (market) => new MeanReversion(market));
   await group.go();

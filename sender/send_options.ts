@@ -34,7 +34,8 @@ Usage: deno task send -i PORT [options]
   --loop N          send the file so often, 0: without end         (1)
   --xdp-mode MODE   xdp: auto, zerocopy, native, generic           (auto)
   --json            one JSON object at the end instead of text
-  --log HOW         what happens: text, or json, one object a line to standard error   (text)
+  --log HOW         what happens: text, or json: an object a line on standard error, and
+                    nothing on standard output                     (text)
   --help, --version
 
 A udp port's own address and port say where datagrams go; of -s -d -S -D -p only what

@@ -7,6 +7,7 @@ import type { WebOrders } from "../capture/monitor/web_orders.ts";
 import { WebServer } from "../capture/monitor/web_server.ts";
 import { TickRing } from "../engine/tick_ring.ts";
 import { FOR_PEOPLE, speakAs } from "../ffi/voice.ts";
+import { Scrape } from "./exposition.ts";
 
 /** A capture that has not begun, and what is served of it. */
 function orders(metrics = "127.0.0.1:0"): WebOrders {
@@ -37,6 +38,15 @@ Deno.test("WebServer listens once it has started, and no longer once it has stop
   assertEquals(await (await fetch(url)).text(), "ok\n");
   await web.stop();
   await assertRejects(() => fetch(url), TypeError);
+});
+
+Deno.test("WebServer tells the commit where it is known", async () => {
+  for (const commit of [undefined, "abc123"]) {
+    const web = await WebServer.start({ ...orders(), commit });
+    const text = await (await fetch(`http://${web.listening.metrics}/metrics`)).text();
+    assertEquals(new Scrape(text).all("uspf_build_info")[0].labels.commit, commit);
+    await web.stop();
+  }
 });
 
 Deno.test("WebServer stops in time although a client keeps its connection and reads nothing", async () => {

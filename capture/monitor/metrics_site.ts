@@ -17,6 +17,7 @@ import {
 } from "./prometheus.ts";
 import { SERVICE_BOUNDS_NS, type Statistics } from "./statistics.ts";
 import type { WatchedCapture } from "./watched_capture.ts";
+import type { WebOrders } from "./web_orders.ts";
 import type { Site } from "./web_sites.ts";
 
 const SERVICE_BOUNDS_S = SERVICE_BOUNDS_NS.map((ns) => Number(`${ns}e-9`));
@@ -159,14 +160,15 @@ const WRITER: readonly [...Description, value: (w: NonNullable<Statistics["write
     ],
   ];
 
-/** The site of `--metrics`; `nsPerTick` is the time stamp counter's. */
+/** The site of `--metrics`. */
 export function metricsSite(
   captures: readonly WatchedCapture[],
-  nsPerTick: number,
+  { nsPerTick, commit }: Pick<WebOrders, "nsPerTick" | "commit">,
   health: Pick<Health, "faults">,
 ): Site {
   let last: Statistics | undefined, lastAt = 0;
   const startS = performance.timeOrigin / 1000;
+  const build = { version: VERSION, ...(commit === undefined ? {} : { commit }) };
   return {
     pages: {
       "/metrics": () => {
@@ -179,9 +181,12 @@ export function metricsSite(
             +(health.faults().length === 0),
           ),
           gauge("uspf_start_time_seconds", "When the capture started, in Unix time.", startS),
-          gauge("uspf_build_info", "Always 1; the version of the program.", 1, {
-            version: VERSION,
-          }),
+          gauge(
+            "uspf_build_info",
+            "Always 1; the version of the program, and its commit.",
+            1,
+            build,
+          ),
         ];
         return new Response(exposition(metrics), { headers: { "content-type": CONTENT_TYPE } });
       },

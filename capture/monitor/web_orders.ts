@@ -23,6 +23,8 @@ export interface WebOrders {
   captures: WatchedCapture[];
   /** Nanoseconds of a tick of the time stamp counter, which service times are in. */
   nsPerTick: number;
+  /** Of the program, where it is known. */
+  commit?: string;
 }
 
 /** A capture thread, as the web thread sees it. */

@@ -27,7 +27,7 @@ export function sitesOf(orders: WebOrders): { metrics?: Site; dashboard?: Site }
   setInterval(() => health.faults(), LOOK_MS);
   const { metrics, dashboard } = orders;
   return {
-    metrics: metrics && withHealth(metricsSite(captures, orders.nsPerTick, health), health),
+    metrics: metrics && withHealth(metricsSite(captures, orders, health), health),
     dashboard: dashboard && withHealth({ pages: {}, update() {}, end() {} }, health),
   };
 }
