@@ -88,7 +88,8 @@ Deno.test({
 
 Deno.test("capture --metrics says what --json says at the end, once the traffic has stopped", async () => {
   const address = "127.0.0.1:45972", port = "soft:t_metrics{1";
-  const args = ["-i", port, "--json", "-r", "40", "--metrics", address];
+  const file = Deno.makeTempFileSync({ suffix: ".pcapng" });
+  const args = ["-i", port, "--json", "-r", "40", "--metrics", address, "--write", file];
   const capture = start("capture", [...args, "-f", "tick.price > 100"], {}, 60_000);
   await capture.shown("{");
   const count = 200_000;
@@ -96,6 +97,7 @@ Deno.test("capture --metrics says what --json says at the end, once the traffic 
   await capture.counted(({ received }) => received === count);
   await new Promise((resolve) => setTimeout(resolve, 2200)); // the statistics of a second without traffic
   const s = await scrape(address), final = await stop(capture);
+  Deno.removeSync(file);
   assertEquals(final.received, count);
   assertGreater(final.rejectedBy.expression, 0);
   const own = { port, ring: "0" };
@@ -128,6 +130,12 @@ Deno.test("capture --metrics says what --json says at the end, once the traffic 
     uspf_cash: engine.cash,
     uspf_position_value: engine.positionValue,
     uspf_profit: engine.profit,
+    uspf_written_packets_total: final.write.packets,
+    uspf_written_bytes_total: final.write.bytes,
+    uspf_missed_packets_total: final.write.missed,
+    uspf_missed_bytes_total: final.write.missedBytes,
+    uspf_written_files_total: final.write.files,
+    uspf_writer_failed: 0,
     uspf_healthy: 1,
   };
   for (const [name, value] of Object.entries(global)) assertEquals(s.value(name), value, name);
