@@ -11,29 +11,54 @@ export type LevelName = "DEBUG" | "INFO" | "WARN" | "ERROR";
 
 const LEVELS = { DEBUG: "debug", INFO: "info", WARN: "warning", ERROR: "error" } as const;
 
+/** What programs may want to know beside the message. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** Takes records. */
+export interface Handler {
+  readonly levelName: LevelName;
+  /** Takes one. */
+  handle(record: LogRecord): void;
+}
+
 /** Writes records to standard error, one line each. */
-export class ConsoleHandler {
+export class ConsoleHandler implements Handler {
   constructor(readonly levelName: LevelName) {}
 
   /** Writes one record. */
   handle(record: LogRecord): void {
-    const stage = record.category.slice(1).join(".");
-    console.error(`${record.level.toUpperCase()} ${stage}: ${record.message.join("")}`);
+    console.error(`${record.level.toUpperCase()} ${stageOf(record)}: ${record.rawMessage}`);
+  }
+}
+
+/** Writes records to standard error, one JSON object a line; where that is closed or full, nowhere. */
+export class JsonHandler implements Handler {
+  constructor(readonly levelName: LevelName) {}
+
+  /** Writes one record. */
+  handle(record: LogRecord): void {
+    const { timestamp, level, rawMessage, properties } = record;
+    const time = new Date(timestamp).toISOString(), stage = stageOf(record);
+    const line = JSON.stringify({ time, level, stage, message: rawMessage, ...properties });
+    const bytes = new TextEncoder().encode(`${line}\n`);
+    try {
+      for (let at = 0; at < bytes.length;) at += Deno.stderr.writeSync(bytes.subarray(at));
+    } catch { /* there is nobody to tell */ }
   }
 }
 
 /** Which loggers write where. */
 export interface LogConfig {
-  handlers: Record<string, ConsoleHandler>;
+  handlers: Record<string, Handler>;
   loggers: Record<string, { level: LevelName; handlers: string[] }>;
 }
 
 /** What a logger can do. */
 export interface Logger {
-  debug(message: string): void;
-  info(message: string): void;
-  warn(message: string): void;
-  error(message: string): void;
+  debug(message: string, fields?: Fields): void;
+  info(message: string, fields?: Fields): void;
+  warn(message: string, fields?: Fields): void;
+  error(message: string, fields?: Fields): void;
 }
 
 /** Says which loggers write where; `default` stands for all that are not named. */
@@ -59,4 +84,8 @@ export function setup({ handlers, loggers }: LogConfig): void {
 /** The logger of a stage. Without `setup` it writes nothing. */
 export function getLogger(name: string): Logger {
   return loggerOf(["uspf", name]);
+}
+
+function stageOf({ category }: LogRecord): string {
+  return category.slice(1).join(".");
 }

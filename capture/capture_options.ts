@@ -6,6 +6,7 @@ import { CommandLine, type PortNeeds, typed } from "../ffi/command_line.ts";
 import { type PortOptions, XDP_MODES } from "../ffi/port.ts";
 import { parsePortName } from "../ffi/port_name.ts";
 import { asUsage, cannotLoop, choiceOption, numberOption, UsageError } from "../ffi/usage.ts";
+import { LOG_STYLES, type LogStyle } from "../ffi/voice.ts";
 import type { PacketFilter, PacketFilterOptions } from "../filter/packet_filter.ts";
 import { filterArguments } from "./filter_options.ts";
 import { type ListenAddress, parseListenAddress } from "./monitor/listen_address.ts";
@@ -51,8 +52,10 @@ Usage: deno task capture [-i PORT] [options]
   --quiet           only the summary
   --watch           a live view on the terminal, four times a second, instead of lines
   --dashboard ADDRESS  the same as a web page, such as 127.0.0.1:8080
-  --metrics ADDRESS  for Prometheus, at /metrics, such as 127.0.0.1:9464; and /health
-  --log HOW         what happens: text, or json, one object a line to standard error   (text)
+  --metrics ADDRESS  serve numbers for Prometheus at /metrics, and whether the capture goes on
+                    at /health, such as on 127.0.0.1:9464
+  --log HOW         what happens: text, or json: an object a line on standard error, with the
+                    numbers at the end only, and nothing on standard output (text)
   --print-code      print what the filter becomes, and the packet loop, and go on
   --help, --version
 
@@ -88,11 +91,6 @@ export interface CaptureOptions {
   help: boolean;
   version: boolean;
 }
-
-/** Ways of writing messages: for people, or one object a line. */
-export const LOG_STYLES = ["text", "json"] as const;
-/** A way of writing messages. */
-export type LogStyle = (typeof LOG_STYLES)[number];
 
 /** What `--write` and its companions say. */
 export interface WriteOptions {

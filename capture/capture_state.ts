@@ -155,9 +155,9 @@ export class CaptureState {
     this.service.memory.fill(0);
   }
 
-  /** The counters by name. */
+  /** The counters by name, of a copy: sums are of the very causes that stand beside them. */
   read(): CaptureCounts {
-    return countsOf(this.counters);
+    return countsOf(this.counters.slice());
   }
 }
 

@@ -6,7 +6,9 @@ import { TradingEngine } from "../engine/trading_engine.ts";
 import { allowedCores, pinToCore, tscHz } from "../ffi/host.ts";
 import { loadLibrary } from "../ffi/library.ts";
 import { print, runCommand } from "../ffi/usage.ts";
+import { voiceOf } from "../ffi/json_voice.ts";
 import { describeVersion } from "../ffi/version.ts";
+import { complain, say } from "../ffi/voice.ts";
 import type { CaptureGroup } from "./capture_group.ts";
 import { CAPTURE_HELP, type CaptureOptions, parseCaptureOptions } from "./capture_options.ts";
 import { CaptureWriter } from "./capture_writer.ts";
@@ -47,12 +49,16 @@ async function main(): Promise<number> {
     : await starting();
   const writer = await startWriter(options, group);
   const sender = options.port === "" ? await startSender(group) : undefined;
+  const web = await startWeb(options, group, nsPerTick).catch(async (error) => {
+    await stopThreads(group, sender);
+    await writer?.stop();
+    throw error;
+  });
   const { engineCore } = options;
   if (engineCore !== undefined) pinToCore(engineCore); // the threads would have inherited it
   const leftOut = options.rings === undefined
     ? 0
     : queuesLeftOut(options.port, group.captures.length);
-  const web = await startWeb(options, group, nsPerTick);
   await giveUpPermissions();
   const engine = new TradingEngine(group.rings, (market) => new MeanReversion(market));
   const filter = describeFilter(options.compiled, pushed);
@@ -120,7 +126,7 @@ async function startWriter(
       })),
       states: group.captures.map(({ state }) => state.buffer),
       input: inputOf(port),
-      onFailed: (message) => console.error(message),
+      onFailed: (message) => complain(message),
     });
   } catch (error) {
     await group.stop();
@@ -142,12 +148,7 @@ async function startWeb(
     state: state.buffer,
     ticks: group.rings[i].buffer,
   }));
-  try {
-    return await WebServer.start({ metrics, dashboard, captures, nsPerTick });
-  } catch (error) {
-    await group.stop();
-    throw error;
-  }
+  return await WebServer.start({ metrics, dashboard, captures, nsPerTick });
 }
 
 /** On another core than the capture's, where there is one. */
@@ -164,9 +165,9 @@ function announce(
   pushed: PushedFilter,
   web: WebServer | undefined,
 ): void {
-  const [{ code, mode, port }] = captures, { compiled } = options;
+  const [{ code, mode, port }] = captures, { compiled, quiet, json, log } = options;
   if (options.printCode) print(filterCode(compiled.expression, code, pushed));
-  if (options.quiet || options.json) return;
+  if (quiet || json && log === "text") return;
   const until = options.seconds > 0
     ? ` for ${options.seconds} s`
     : port.startsWith("pcap:")
@@ -179,12 +180,12 @@ function announce(
   const threads = captures.length === 1
     ? `capture thread on core ${cores}`
     : `${captures.length} capture threads on cores ${cores}`;
-  print(`capturing from ${from}${until}; ${threads}`);
-  if (leftOut > 0) print(`${leftOut} receive queues are left out: --rings all takes them`);
-  announceFilter(describeFilter(compiled, pushed), pushed).forEach(print);
+  say(`capturing from ${from}${until}; ${threads}`, { port, mode });
+  if (leftOut > 0) say(`${leftOut} receive queues are left out: --rings all takes them`);
+  announceFilter(describeFilter(compiled, pushed), pushed).forEach((line) => say(line));
   const { metrics, dashboard } = web?.listening ?? {};
-  if (metrics !== undefined) print(`metrics at http://${metrics}/metrics, health at /health`);
-  if (dashboard !== undefined) print(`dashboard at http://${dashboard}/`);
+  if (metrics !== undefined) say(`metrics at http://${metrics}/metrics, health at /health`);
+  if (dashboard !== undefined) say(`dashboard at http://${dashboard}/, health at /health`);
 }
 
 /** The sender first: what it sent is then captured. */
@@ -193,4 +194,4 @@ async function stopThreads(group: CaptureGroup, sender?: DemoSender): Promise<vo
   await group.stop();
 }
 
-await runCommand(main);
+await runCommand(main, voiceOf(Deno.args, "capture"));

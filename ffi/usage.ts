@@ -3,6 +3,10 @@
  */
 import { setImmediate } from "node:timers";
 import { PortError } from "./port_error.ts";
+import { OutputError } from "./print.ts";
+import { fail, FOR_PEOPLE, speakAs, type Voice } from "./voice.ts";
+
+export { print } from "./print.ts";
 
 /** A mistake in the arguments of a command: one line, and exit code 2. */
 export class UsageError extends Error {
@@ -74,49 +78,22 @@ export function onStopSignals(stop: () => void): void {
   }
 }
 
-/** Standard output takes no more. */
-export class OutputError extends Error {
-  /** Always `OutputError`. */
-  override readonly name = "OutputError";
-  /** What runCommand looks at. */
-  readonly expected = true;
-
-  /** `closed`: nobody reads it any longer, which is no fault. */
-  constructor(readonly closed: boolean, code: string) {
-    const state = code === "ENOSPC" ? "no room is left (ENOSPC)" : code;
-    super(`Cannot write to standard output: ${state}: send it elsewhere`);
-  }
-}
-
-/**
- * Prints a line to standard output.
- *
- * @throws {OutputError} where nobody reads it, or there is no room.
- */
-export function print(line: string): void {
-  const bytes = new TextEncoder().encode(`${line}\n`);
-  try {
-    for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
-  } catch (error) {
-    const { code = "EIO" } = error as { code?: string };
-    throw new OutputError(code === "EPIPE", code);
-  }
-}
-
 /**
  * Runs a command: an expected failure is one line and exit code 1, a usage error 2, a bug keeps its stack.
- * That nobody reads its output any longer ends it as well as anything does.
+ * That nobody reads its output any longer ends it as well as anything does. `voice`: how it speaks.
  */
-export async function runCommand(command: () => Promise<number>): Promise<never> {
+export async function runCommand(
+  command: () => Promise<number>,
+  voice: Voice = FOR_PEOPLE,
+): Promise<never> {
+  speakAs(voice);
   let code = 1;
   try {
     code = await command();
   } catch (error) {
     if (error instanceof UsageError) code = 2;
     if (error instanceof OutputError && error.closed) code = 0;
-    else if (error instanceof UsageError || isExpected(error)) {
-      console.error((error as Error).message);
-    } else console.error(error);
+    else fail(error, { exitCode: code, bug: !(error instanceof UsageError || isExpected(error)) });
   }
   Deno.exit(code);
 }

@@ -4,11 +4,13 @@
 import { giveUpPermissions } from "../ffi/give_up_permissions.ts";
 import { pinToCore } from "../ffi/host.ts";
 import { onStopSignals, print, runCommand, turn } from "../ffi/usage.ts";
+import { voiceOf } from "../ffi/json_voice.ts";
 import { describeVersion } from "../ffi/version.ts";
+import { say } from "../ffi/voice.ts";
 import { LinkWatch } from "./link_watch.ts";
 import { newSender } from "./new_sender.ts";
 import type { SendStats } from "./packet_sender.ts";
-import { parseSendOptions, SEND_HELP } from "./send_options.ts";
+import { parseSendOptions, SEND_HELP, type SendOptions } from "./send_options.ts";
 
 const SLICE_MS = 20; // how late a signal may be seen
 
@@ -27,7 +29,9 @@ async function main(): Promise<number> {
   const link = new LinkWatch(port);
   let failure: unknown;
   try {
-    if (!options.json) print(`sending on ${options.port} (${port.mode})`);
+    if (!options.json || options.log === "json") {
+      say(`sending on ${options.port} (${port.mode})`, { port: options.port, mode: port.mode });
+    }
     while (!stopped && !sender.done && performance.now() < end) {
       link.run(() => sender.run(Math.min(SLICE_MS, end - performance.now())));
       await turn();
@@ -41,7 +45,7 @@ async function main(): Promise<number> {
     failure ??= error;
   }
   try {
-    report(sender.stats(), options.json, options.rateHz);
+    report(sender.stats(), options);
   } catch (error) {
     failure ??= error;
   }
@@ -50,23 +54,25 @@ async function main(): Promise<number> {
   return 0;
 }
 
-function report(stats: SendStats, json: boolean, rateHz: number): void {
-  if (json) return print(JSON.stringify({ ...stats, final: true }));
+function report(stats: SendStats, { json, log, rateHz }: SendOptions): void {
+  const [first, ...more] = linesOf(stats, rateHz);
+  if (log === "json") say(first, { statistics: stats });
+  if (json) print(JSON.stringify({ ...stats, final: true }));
+  else if (log === "text") [first, ...more].forEach(print);
+}
+
+function linesOf(stats: SendStats, rateHz: number): string[] {
   const seconds = stats.elapsedNs / 1e9;
   const asked = rateHz > 0
     ? `, ${(stats.pps / rateHz * 100).toFixed(2)} % of the rate asked for`
     : "";
-  print(
+  return [
     `sent ${stats.sent} packets, ${stats.bytes} bytes in ${seconds.toFixed(3)} s: ` +
-      `${Math.round(stats.pps)} packets a second${asked}`,
-  );
-  print(
+    `${Math.round(stats.pps)} packets a second${asked}`,
     `syncs ${stats.syncs}, ring full ${stats.ringFull} times` +
-      (rateHz > 0 ? `, ${stats.slipped} packets behind schedule given up` : "") +
-      (stats.unsendable > 0
-        ? `, ${stats.unsendable} packets not sent: too large or too small`
-        : ""),
-  );
+    (rateHz > 0 ? `, ${stats.slipped} packets behind schedule given up` : "") +
+    (stats.unsendable > 0 ? `, ${stats.unsendable} packets not sent: too large or too small` : ""),
+  ];
 }
 
-await runCommand(main);
+await runCommand(main, voiceOf(Deno.args, "send"));

@@ -6,6 +6,7 @@ import { parseIPv4 } from "../ffi/ipv4_address.ts";
 import { type PortOptions, XDP_MODES } from "../ffi/port.ts";
 import { parsePortName } from "../ffi/port_name.ts";
 import { asUsage, cannotLoop, choiceOption, numberOption, UsageError } from "../ffi/usage.ts";
+import { LOG_STYLES, type LogStyle } from "../ffi/voice.ts";
 import { parseMac } from "./mac_address.ts";
 
 /** The help text. */
@@ -33,6 +34,8 @@ Usage: deno task send -i PORT [options]
   --loop N          send the file so often, 0: without end         (1)
   --xdp-mode MODE   xdp: auto, zerocopy, native, generic           (auto)
   --json            one JSON object at the end instead of text
+  --log HOW         what happens: text, or json: an object a line on standard error, and
+                    nothing on standard output                     (text)
   --help, --version
 
 A udp port's own address and port say where datagrams go; of -s -d -S -D -p only what
@@ -59,6 +62,8 @@ export interface SendOptions {
   loop: number;
   portOptions: PortOptions;
   json: boolean;
+  /** How messages are written. */
+  log: LogStyle;
   help: boolean;
   version: boolean;
 }
@@ -78,6 +83,7 @@ const DEFAULTS = {
   speed: "1",
   loop: "1",
   "xdp-mode": "auto",
+  log: "text",
 };
 const KNOWN = {
   values: ["i", "core", "file", ...Object.keys(DEFAULTS)],
@@ -125,6 +131,7 @@ export function parseSendOptions(args: string[]): SendOptions {
     loop,
     portOptions: { xdpMode: choiceOption("--xdp-mode", values["xdp-mode"], XDP_MODES) },
     json,
+    log: choiceOption("--log", values.log, LOG_STYLES),
     help,
     version,
   };

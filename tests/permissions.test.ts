@@ -13,29 +13,51 @@ async function probe(set: string, ...args: string[]): Promise<Record<string, str
   return JSON.parse(text);
 }
 
-/** Reading and writing files is what the commands may do until their threads run: for capture files. */
+const READING = ["read a file of others"];
+const WRITING = ["write a file", "write into the program"];
+/** Where it may connect to this machine, nobody listens. */
+const NETWORK = [
+  "listen on this machine's address",
+  "listen on the address that --metrics names",
+  "connect to this machine",
+];
+/** Reading and writing files, and this machine's addresses, are the commands' until their threads run. */
 const ALLOWED: Record<string, string[]> = {
-  capture: ["read a file of others", "write a file", "write into the program"],
-  send: ["read a file of others"],
+  capture: [...READING, ...WRITING, ...NETWORK],
+  send: READING,
 };
+
+function assertAllowed(results: Record<string, string>, allowed: string[]): void {
+  assertEquals(allowed.every((attempt) => attempt in results), true);
+  for (const [attempt, result] of Object.entries(results)) {
+    const may = attempt.startsWith("connect") ? "ConnectionRefused" : "allowed";
+    assertEquals(result, allowed.includes(attempt) ? may : "NotCapable", attempt);
+  }
+}
 
 for (const set of ["capture", "send"]) {
   Deno.test(
-    `deno task ${set} may load no other library, open no socket, run no program; ${
+    `deno task ${set} may load no other library, reach no other machine, run no program; ${
       ALLOWED[set].join(", ")
     } it may`,
-    async () => {
-      for (const [attempt, result] of Object.entries(await probe(set))) {
-        assertEquals(result, ALLOWED[set].includes(attempt) ? "allowed" : "NotCapable", attempt);
-      }
-    },
+    async () => assertAllowed(await probe(set), ALLOWED[set]),
   );
 }
 
 Deno.test("capture without --write gives writing up before it opens anything", async () => {
-  for (const [attempt, result] of Object.entries(await probe("capture", "no-writing"))) {
-    assertEquals(result, attempt === "read a file of others" ? "allowed" : "NotCapable", attempt);
-  }
+  assertAllowed(await probe("capture", "no-writing"), [...READING, ...NETWORK]);
+});
+
+Deno.test("capture without --metrics and --dashboard gives the network up before it opens anything", async () => {
+  assertAllowed(await probe("capture", "no-network"), [...READING, ...WRITING]);
+  const main = Deno.readTextFileSync(`${root}capture/main.ts`);
+  const at = (call: string) => main.indexOf(`${call}(`);
+  assertEquals(at("await giveUpNetwork") > 0, true);
+  assertEquals(at("await giveUpNetwork") < at("startPushed"), true);
+});
+
+Deno.test("WebServer's thread may listen on the address that was named, and nothing else", async () => {
+  assertAllowed(await probe("capture", "web"), ["listen on the address that --metrics names"]);
 });
 
 Deno.test("BackgroundCapture's thread may load no other library, open no socket, write no file, run no program", async () => {
@@ -52,11 +74,12 @@ Deno.test("giveUpPermissions leaves the main isolate nothing, not even our own l
   }
 });
 
-Deno.test("deno.json gives capture and send neither network nor run, and no library but ours", () => {
+Deno.test("deno.json gives capture this machine's addresses, send none, neither run, and no library but ours", () => {
   const { permissions } = JSON.parse(Deno.readTextFileSync(`${root}deno.json`));
-  for (const set of ["capture", "send"]) {
+  const own = ["127.0.0.1", "0.0.0.0", "[::1]", "[::]", "localhost"];
+  for (const [set, addresses] of [["capture", own], ["send", undefined]] as const) {
     const { net, run, ffi } = permissions[set];
-    assertEquals([net, run], [undefined, undefined]);
+    assertEquals([net, run], [addresses, undefined]);
     assertEquals(ffi, ["./ffi/build/libuspf.so"]);
   }
 });

@@ -1,11 +1,15 @@
 /**
  * Purpose: tries what must be refused, and says what happened; run by permissions.test.ts as a program
- * with a permission set, and as a worker with the capture thread's.
+ * with a permission set, and as a worker with the capture thread's or the web thread's.
  */
 const attempts: Record<string, () => unknown> = {
   "load another library": () => Deno.dlopen("/lib/x86_64-linux-gnu/libc.so.6", {}),
-  "open a TCP socket": () => Deno.listen({ hostname: "127.0.0.1", port: 0 }),
-  "connect": () => Deno.connect({ hostname: "127.0.0.1", port: 9 }),
+  "listen on this machine's address": () => Deno.listen({ hostname: "127.0.0.1", port: 0 }).close(),
+  "listen elsewhere": () => Deno.listen({ hostname: "192.0.2.1", port: 0 }),
+  "connect to this machine": () => Deno.connect({ hostname: "127.0.0.1", port: 9 }),
+  "listen on the address that --metrics names": () =>
+    Deno.listen({ hostname: "127.0.0.1", port: 45963 }).close(),
+  "connect elsewhere": () => Deno.connect({ hostname: "192.0.2.1", port: 9 }),
   "write a file": () => writeAndRemove("/tmp/uspf-may-it-exist"),
   "write into the program": () => writeAndRemove(new URL("./x", import.meta.url).pathname),
   "read a file of others": () => Deno.readTextFileSync("/etc/passwd"),
@@ -47,6 +51,21 @@ if (inWorker) {
     console.log(JSON.stringify(data));
     worker.terminate();
   };
+} else if (Deno.args[0] === "web") {
+  const { webPermissions } = await import("../capture/monitor/web_server.ts");
+  const text = "127.0.0.1:45963";
+  const worker = new Worker(import.meta.url, {
+    type: "module",
+    deno: { permissions: webPermissions([{ text }]) },
+  });
+  worker.onmessage = ({ data }) => {
+    console.log(JSON.stringify(data));
+    worker.terminate();
+  };
+} else if (Deno.args[0] === "no-network") {
+  const { giveUpNetwork } = await import("../ffi/give_up_permissions.ts");
+  await giveUpNetwork();
+  console.log(JSON.stringify(await probe()));
 } else if (Deno.args[0] === "no-writing") {
   const { giveUpWriting } = await import("../ffi/give_up_permissions.ts");
   await giveUpWriting();

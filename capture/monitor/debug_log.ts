@@ -2,7 +2,7 @@
  * Purpose: what every stage did in the last second, for USPF_DEBUG=1. It reads the counters that the
  * stages keep anyway: nothing is added to the hot path.
  */
-import { ConsoleHandler, getLogger, setup } from "@std/log";
+import { getLogger } from "@std/log";
 import type { TickRing } from "../../engine/tick_ring.ts";
 import type { Statistics } from "./statistics.ts";
 
@@ -14,12 +14,7 @@ export class DebugLog {
   readonly #engine = getLogger("engine");
   #last: Statistics | undefined;
 
-  constructor(readonly rings: readonly TickRing[]) {
-    setup({
-      handlers: { console: new ConsoleHandler("DEBUG") },
-      loggers: { default: { level: "DEBUG", handlers: ["console"] } },
-    });
-  }
+  constructor(readonly rings: readonly TickRing[]) {}
 
   /** Logs what happened since the call before. */
   log(s: Statistics): void {

@@ -1,6 +1,6 @@
 /**
  * Purpose: prints statistics once a second and at the end, as text or as JSON; or has them drawn, four
- * times a second.
+ * times a second. In a log of JSON lines, which a journal keeps, they stand at the end only.
  */
 import type { TradingEngine } from "../../engine/trading_engine.ts";
 import type { CaptureGroup } from "../capture_group.ts";
@@ -9,9 +9,10 @@ import type { CaptureWriter } from "../capture_writer.ts";
 import type { DebugLog } from "./debug_log.ts";
 import type { FilterDescription } from "../filter_report.ts";
 import type { Histogram } from "../histogram.ts";
-import { print } from "../../ffi/usage.ts";
+import { print } from "../../ffi/print.ts";
+import { type LogStyle, say } from "../../ffi/voice.ts";
 import type { WebServer } from "./web_server.ts";
-import { collect, liveLine, type Statistics, summary } from "./statistics.ts";
+import { collect, headline, liveLine, type Statistics, summary } from "./statistics.ts";
 import { FRAMES_HZ, type LiveView } from "./watch/live_view.ts";
 
 const SECOND_MS = 1000;
@@ -30,6 +31,7 @@ export interface ReporterOptions {
   nsPerTick: number;
   json: boolean;
   quiet: boolean;
+  log: LogStyle;
 }
 
 /** Reports of a capture from when it is made. */
@@ -47,13 +49,13 @@ export class Reporter {
 
   /** What happened since the last time, or second; `number` is that of the call, of which some may be missing. */
   live(number: number): void {
-    const { json, quiet, debug, view, web } = this.options, s = this.#collect(false);
+    const { json, quiet, log, debug, view, web } = this.options, s = this.#collect(false);
     view?.show({ statistics: s, service: this.#service() });
     const second = Math.floor(number * this.intervalMs / SECOND_MS);
     if (second === this.#second) return;
     this.#second = second;
     if (json) print(JSON.stringify(s));
-    else if (!quiet && view === undefined) print(liveLine(s));
+    else if (!quiet && log === "text" && view === undefined) print(liveLine(s));
     web?.post(s);
     debug?.log(s);
     this.#last = s;
@@ -62,8 +64,10 @@ export class Reporter {
   /** What happened in all. */
   final(): void {
     this.#last = { elapsedNs: 0, received: 0, bytes: 0 };
-    const { json, debug, web } = this.options, s = this.#collect(true);
-    print(json ? JSON.stringify(s) : summary(s));
+    const { json, log, debug, web } = this.options, s = this.#collect(true);
+    if (log === "json") say(headline(s), { statistics: s });
+    if (json) print(JSON.stringify(s));
+    else if (log === "text") print(summary(s));
     web?.post(s);
     debug?.log(s);
   }

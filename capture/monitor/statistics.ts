@@ -155,6 +155,14 @@ function engineParts({ consumed, engine }: Statistics): string[] {
   return [`ticks ${consumed}`, `orders ${engine.orders}`, `profit ${engine.profit.toFixed(2)}`];
 }
 
+/** What happened in all, in one line. */
+export function headline({ received, accepted, dropped, lost, elapsedNs }: Statistics): string {
+  return `captured ${received} packets in ${
+    (elapsedNs / 1e9).toFixed(3)
+  } s: ${accepted} accepted, ` +
+    `${dropped} dropped, ${lost ?? "unknown"} lost`;
+}
+
 /** The summary at the end. */
 export function summary(s: Statistics): string {
   const { serviceNs: t, queues, filter: { decoded } } = s;

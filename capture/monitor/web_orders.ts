@@ -4,7 +4,7 @@
  * ```text
  *  main isolate                              web thread
  *  WebOrders, once ────────────────────────▶ listens
- *                ◀──────────────── WebNews ─ "listening", once; "failed"
+ *                ◀──────────────── WebNews ─ "listening" or "failed", once; "broken": a page
  *  Statistics, once a second ──────────────▶ keeps them: /metrics, /health, the dashboard
  *  "end" ──────────────────────────────────▶ closes
  * ```
@@ -23,6 +23,8 @@ export interface WebOrders {
   captures: WatchedCapture[];
   /** Nanoseconds of a tick of the time stamp counter, which service times are in. */
   nsPerTick: number;
+  /** Of the program, where it is known. */
+  commit?: string;
 }
 
 /** A capture thread, as the web thread sees it. */
@@ -43,5 +45,6 @@ export type WebMessage = { type: "statistics"; statistics: Statistics } | { type
 /** What it says: the addresses that it listens on, with the port numbers that it got. */
 export type WebNews =
   | { type: "listening"; metrics?: string; dashboard?: string }
-  | { type: "failed"; message: string; expected: boolean }
+  | { type: "failed"; message: string; expected: boolean; stack?: string }
+  | { type: "broken"; message: string; stack: string }
   | { type: "ended" };

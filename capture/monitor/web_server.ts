@@ -3,6 +3,7 @@
  * listen on the addresses that were named, and nothing else; see `web_orders.ts`.
  */
 import { CaptureError } from "../background_capture.ts";
+import { complain } from "../../ffi/voice.ts";
 import type { ListenAddress } from "./listen_address.ts";
 import type { Statistics } from "./statistics.ts";
 import type { WebMessage, WebNews, WebOrders } from "./web_orders.ts";
@@ -31,17 +32,28 @@ export class WebServer {
     const worker = newWorker([orders.metrics, orders.dashboard].filter((one) => one !== undefined));
     const ready = Promise.withResolvers<WebServer["listening"]>();
     const ended = Promise.withResolvers<void>();
+    let listens = false;
+    const fail = (error: CaptureError) => {
+      if (listens) complain(`Cannot go on serving: ${error.message}; the capture goes on`);
+      ready.reject(error);
+      ended.resolve();
+    };
+    const told = new Set<string>();
+    const broken = (message: string, stack: string) => {
+      if (!told.has(message)) complain(message, { stack });
+      told.add(message);
+    };
     worker.onmessage = ({ data }: MessageEvent<WebNews>) => {
-      if (data.type === "listening") ready.resolve(data);
-      else if (data.type === "ended") ended.resolve();
-      else ready.reject(new CaptureError(data.message, data.expected));
+      if (data.type === "listening") {
+        listens = true;
+        ready.resolve({ metrics: data.metrics, dashboard: data.dashboard });
+      } else if (data.type === "ended") ended.resolve();
+      else if (data.type === "broken") broken(data.message, data.stack);
+      else fail(new CaptureError(data.message, data.expected, undefined, { cause: data.stack }));
     };
     worker.onerror = (event) => {
       event.preventDefault();
-      const message = `Cannot go on serving: the web thread died: ${event.message}`;
-      ready.reject(new CaptureError(message, false));
-      console.error(message); // the capture itself goes on
-      ended.resolve();
+      fail(new CaptureError(`the web thread died: ${event.message}`, false));
     };
     worker.postMessage(orders);
     return new WebServer(worker, ended.promise, await ready.promise);
@@ -59,19 +71,35 @@ export class WebServer {
   }
 }
 
+/** All that the web thread may do: use these addresses. */
+export function webPermissions(
+  addresses: readonly Pick<ListenAddress, "text">[],
+): Deno.PermissionOptionsObject & { net: string[] } {
+  return { net: addresses.map(({ text }) => text) };
+}
+
 function newWorker(addresses: readonly ListenAddress[]): Worker {
-  const net = addresses.map(({ text }) => text);
+  const permissions = webPermissions(addresses), { net } = permissions;
   try {
     return new Worker(import.meta.resolve("./web_worker.ts"), {
       type: "module",
       name: "web",
-      deno: { permissions: { net } },
+      deno: { permissions },
     });
   } catch (error) {
+    if (error instanceof URIError) {
+      throw new CaptureError(
+        `Cannot serve: ${error.message}: give an address of this machine`,
+        true,
+      );
+    }
     if (!(error instanceof Deno.errors.NotCapable)) throw error;
+    const option = `--allow-net=${net.join(",")}`;
     throw new CaptureError(
-      `Cannot serve on "${net.join('", "')}": not permitted: add --allow-net=${net.join(",")} ` +
-        `to deno's own options: deno run -P=capture --allow-net=${net.join(",")} capture/main.ts`,
+      `Cannot serve on "${
+        net.join('" and "')
+      }": not permitted: add ${option} to deno's own options: ` +
+        `deno run -P=capture ${option} capture/main.ts`,
       true,
     );
   }

@@ -1,7 +1,10 @@
 /**
- * Purpose: which pages there are at which address.
+ * Purpose: which pages there are at which address. All sites have `/health`.
  */
+import { Health, LOOK_MS } from "./health.ts";
+import { metricsSite } from "./metrics_site.ts";
 import type { Statistics } from "./statistics.ts";
+import { WatchedCapture } from "./watched_capture.ts";
 import type { WebOrders } from "./web_orders.ts";
 
 /** Answers GET and HEAD. */
@@ -18,6 +21,24 @@ export interface Site {
 }
 
 /** The sites that were asked for. */
-export function sitesOf(_orders: WebOrders): { metrics?: Site; dashboard?: Site } {
-  return {};
+export function sitesOf(orders: WebOrders): { metrics?: Site; dashboard?: Site } {
+  const captures = orders.captures.map((capture, ring) => new WatchedCapture(capture, ring));
+  const health = new Health(captures);
+  setInterval(() => health.faults(), LOOK_MS);
+  const { metrics, dashboard } = orders;
+  return {
+    metrics: metrics && withHealth(metricsSite(captures, orders, health), health),
+    dashboard: dashboard && withHealth({ pages: {}, update() {}, end() {} }, health),
+  };
+}
+
+function withHealth(site: Site, health: Health): Site {
+  return {
+    pages: { ...site.pages, "/health": health.page },
+    update(statistics) {
+      health.update(statistics);
+      site.update(statistics);
+    },
+    end: () => site.end(),
+  };
 }

@@ -5,69 +5,128 @@ import type { ListenAddress } from "./listen_address.ts";
 import type { WebMessage, WebNews, WebOrders } from "./web_orders.ts";
 import { type Page, type Site, sitesOf } from "./web_sites.ts";
 
-function serve({ hostname, port }: ListenAddress, { pages }: Site): string {
-  const { addr } = Deno.serve({ hostname, port, onListen: () => {} }, (request) => {
-    const page: Page | undefined = pages[new URL(request.url).pathname];
-    if (page === undefined) {
-      return new Response(`Nothing here. There is: ${Object.keys(pages).join(" ")}\n`, {
-        status: 404,
-      });
-    }
-    if (request.method !== "GET" && request.method !== "HEAD") {
-      return new Response("Only GET and HEAD\n", { status: 405, headers: { allow: "GET, HEAD" } });
-    }
-    return page(request);
-  });
-  const host = addr.hostname.includes(":") ? `[${addr.hostname}]` : addr.hostname;
-  return `${host}:${addr.port}`;
+const NAMES = ["metrics", "dashboard"] as const;
+/** Who has not got his answer by then does not get it. */
+const END_MS = 300;
+const TEXT = { "content-type": "text/plain; charset=utf-8" };
+
+/** A server, and the address that it got. */
+interface Listening {
+  server: Deno.HttpServer<Deno.NetAddr>;
+  /** Ends it, whoever is connected. */
+  abort: AbortController;
+  at: string;
 }
 
 function start(orders: WebOrders): (message: WebMessage) => Promise<void> {
-  const sites = sitesOf(orders), listening: Partial<Record<string, string>> = {};
-  for (const name of ["metrics", "dashboard"] as const) {
+  const sites = sitesOf(orders), all = Object.values(sites).filter((site) => site !== undefined);
+  const byAddress = new Map<string, Listening>(), listening: Partial<Record<string, string>> = {};
+  for (const name of NAMES) {
     const address = orders[name];
-    if (address !== undefined) listening[name] = listen(name, address, sites[name]!);
+    if (address === undefined) continue;
+    const here = NAMES.filter((other) => orders[other]?.text === address.text);
+    const pages = here.map((other) => sites[other]!.pages);
+    const one = byAddress.get(address.text) ?? listen(name, address, Object.assign({}, ...pages));
+    byAddress.set(address.text, one);
+    listening[name] = one.at;
   }
   tell({ type: "listening", ...listening });
-  const all = Object.values(sites);
   return async (message) => {
     if (message.type === "statistics") all.forEach((site) => site.update(message.statistics));
-    else {
-      await Promise.all(all.map((site) => site.end()));
-      tell({ type: "ended" });
-      close();
-    }
+    else await end(all, [...byAddress.values()]);
   };
 }
 
-function listen(name: string, address: ListenAddress, site: Site): string {
+async function end(sites: readonly Site[], servers: readonly Listening[]): Promise<void> {
+  await Promise.all(sites.map((site) => site.end()));
+  await Promise.all(servers.map(async ({ server, abort }) => {
+    const late = setTimeout(() => abort.abort(), END_MS);
+    await server.shutdown();
+    clearTimeout(late);
+  }));
+  tell({ type: "ended" });
+  close();
+}
+
+/** @throws {Error} with the cause "expected" where that address cannot be had. */
+function listen(name: string, address: ListenAddress, pages: Site["pages"]): Listening {
+  const { hostname, port, text } = address;
   try {
-    return serve(address, site);
+    const abort = new AbortController(), { signal } = abort;
+    const options = { hostname, port, signal, onListen: () => {}, onError: failed };
+    const server = Deno.serve(options, (request) => answer(request, pages));
+    const { addr } = server;
+    const host = addr.hostname.includes(":") ? `[${addr.hostname}]` : addr.hostname;
+    return { server, abort, at: `${host}:${addr.port}` };
   } catch (error) {
-    if (
-      !(error instanceof Deno.errors.AddrInUse || error instanceof Deno.errors.AddrNotAvailable)
-    ) {
-      throw error;
-    }
-    const state = error instanceof Deno.errors.AddrInUse
-      ? "the address is in use: choose another port"
-      : 'no such address here: choose one that "ip address" lists';
-    throw new Error(`Cannot serve --${name} on "${address.text}": ${state}`, { cause: "expected" });
+    const state = stateOf(error as Error);
+    if (state === undefined) throw error;
+    throw new Error(`Cannot serve --${name} on "${text}": ${state}`, { cause: "expected" });
   }
+}
+
+/** What is the matter with an address, and what to do. */
+function stateOf(error: Error): string | undefined {
+  if (error instanceof Deno.errors.AddrInUse) {
+    return "the address is in use: choose another port";
+  }
+  if (error instanceof Deno.errors.AddrNotAvailable) {
+    return 'no such address here: choose one that "ip address" lists';
+  }
+  if (error instanceof Deno.errors.PermissionDenied) {
+    return "not permitted to this user: choose a port from 1024 on";
+  }
+  // Of getaddrinfo(3), which has no class of its own.
+  return /lookup address/.test(error.message)
+    ? "no such host: choose an address of this machine, such as 127.0.0.1"
+    : undefined;
+}
+
+function answer(request: Request, pages: Site["pages"]): Response | Promise<Response> {
+  const path = URL.parse(request.url)?.pathname ?? "";
+  const page: Page | undefined = Object.hasOwn(pages, path) ? pages[path] : undefined;
+  if (page === undefined) {
+    const there = Object.keys(pages).join(" ");
+    return new Response(`Nothing here. There is: ${there}\n`, { status: 404, headers: TEXT });
+  }
+  if (request.method === "GET" || request.method === "HEAD") return page(request);
+  const headers = { ...TEXT, allow: "GET, HEAD" };
+  return new Response("Only GET and HEAD\n", { status: 405, headers });
+}
+
+/** A page is broken, which is a bug of ours: it is said, and the others go on. */
+function failed(error: unknown): Response {
+  const { message, stack = message } = error as Error;
+  tell({ type: "broken", message: `Cannot show a page: ${message}: report this`, stack });
+  return new Response("This page is broken\n", { status: 500, headers: TEXT });
 }
 
 function tell(news: WebNews): void {
   postMessage(news);
 }
 
+/** Before it listens, it cannot be served; afterwards it is a bug of ours. */
+function die(error: unknown): void {
+  const { message, cause, stack } = error as Error;
+  tell({ type: "failed", message, expected: cause === "expected", stack });
+  close();
+}
+
 let running: ((message: WebMessage) => Promise<void>) | undefined;
-addEventListener("message", ({ data }: MessageEvent<WebOrders | WebMessage>) => {
-  if (running !== undefined) return void running(data as WebMessage);
+addEventListener("message", async ({ data }: MessageEvent<WebOrders | WebMessage>) => {
   try {
-    running = start(data as WebOrders);
+    if (running === undefined) running = start(data as WebOrders);
+    else await running(data as WebMessage);
   } catch (error) {
-    const { message, cause } = error as Error;
-    tell({ type: "failed", message, expected: cause === "expected" });
-    close();
+    die(error);
   }
+});
+// Whatever else is thrown would be printed as it is, whatever --log says.
+addEventListener("error", (event) => {
+  event.preventDefault();
+  die(event.error);
+});
+addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  die(event.reason);
 });

@@ -6,7 +6,7 @@
  *                         rates       lines    changes    without waiting
  * ```
  */
-import type { OutputError } from "../../../ffi/usage.ts";
+import type { OutputError } from "../../../ffi/print.ts";
 import { SERVICE_BOUNDS_NS } from "../statistics.ts";
 import { HeldMessages } from "./held_messages.ts";
 import { History, type Recent, type Sample } from "./history.ts";

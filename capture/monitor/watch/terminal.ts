@@ -9,7 +9,7 @@
  * ```
  */
 import { suspend } from "../../../ffi/host.ts";
-import { OutputError } from "../../../ffi/usage.ts";
+import { OutputError } from "../../../ffi/print.ts";
 import type { Size } from "./view.ts";
 
 /** Alternate screen, no cursor, and lines that are too long end at the edge (xterm's control sequences). */

@@ -1,0 +1,59 @@
+/**
+ * Purpose: `--log`: the voice that a command's arguments ask for, and the one for programs: everything that
+ * happens is an object a line on standard error, also what libraries write to the console, and bugs that
+ * nobody caught. Nothing plain is left.
+ *
+ * ```text
+ *  {"time":"2026-01-31T12:00:00.000Z","level":"info","stage":"capture","message":"…", …}
+ * ```
+ */
+import { format } from "node:util";
+import { ConsoleHandler, getLogger, JsonHandler, type Logger, setup } from "@std/log";
+import { type Failure, FOR_PEOPLE, messageOf, type Voice } from "./voice.ts";
+
+/** The voice of a command with these arguments, which may yet be wrong: that is then said as JSON, too. */
+export function voiceOf(args: readonly string[], stage: string): Voice {
+  const json = args.some((arg, i) =>
+    arg === "--log=json" || arg === "--log" && args[i + 1] === "json"
+  );
+  const handler = json ? new JsonHandler("DEBUG") : new ConsoleHandler("DEBUG");
+  setup({
+    handlers: { stderr: handler },
+    loggers: { default: { level: "DEBUG", handlers: ["stderr"] } },
+  });
+  return json ? jsonVoice(getLogger(stage)) : FOR_PEOPLE;
+}
+
+function jsonVoice(logger: Logger): Voice {
+  const voice: Voice = {
+    say: (message, fields) => logger.info(message, fields),
+    warn: (message, fields) => logger.warn(message, fields),
+    complain: (message, fields) => logger.error(message, fields),
+    fail: (error, failure) => logger.error(messageOf(error), fieldsOf(error, failure)),
+  };
+  takeConsole(logger);
+  for (const type of ["error", "unhandledrejection"] as const) {
+    addEventListener(type, (event) => {
+      event.preventDefault();
+      const error = event instanceof ErrorEvent ? event.error : event.reason;
+      voice.fail(error, { exitCode: 1, bug: true });
+      Deno.exit(1);
+    });
+  }
+  return voice;
+}
+
+function fieldsOf(error: unknown, { exitCode, bug }: Failure): Record<string, unknown> {
+  if (!bug || !(error instanceof Error)) return { exitCode };
+  const { stack, cause } = error;
+  const more = cause === undefined ? {} : { cause: cause instanceof Error ? cause.stack : cause };
+  return { exitCode, stack, ...more };
+}
+
+/** What others write to the console. */
+function takeConsole(logger: Logger): void {
+  console.debug = (...words) => logger.debug(format(...words));
+  console.log = console.info = (...words) => logger.info(format(...words));
+  console.warn = (...words) => logger.warn(format(...words));
+  console.error = console.trace = (...words) => logger.error(format(...words));
+}
