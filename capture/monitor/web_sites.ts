@@ -1,6 +1,7 @@
 /**
  * Purpose: which pages there are at which address.
  */
+import { dashboardSite } from "./dashboard/dashboard_site.ts";
 import type { Statistics } from "./statistics.ts";
 import type { WebOrders } from "./web_orders.ts";
 
@@ -18,6 +19,8 @@ export interface Site {
 }
 
 /** The sites that were asked for. */
-export function sitesOf(_orders: WebOrders): { metrics?: Site; dashboard?: Site } {
-  return {};
+export function sitesOf(orders: WebOrders): { metrics?: Site; dashboard?: Site } {
+  return {
+    dashboard: orders.dashboard && dashboardSite(orders),
+  };
 }

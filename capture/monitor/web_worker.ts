@@ -5,8 +5,12 @@ import type { ListenAddress } from "./listen_address.ts";
 import type { WebMessage, WebNews, WebOrders } from "./web_orders.ts";
 import { type Page, type Site, sitesOf } from "./web_sites.ts";
 
+const FLUSH_MS = 300; // less than the main isolate waits for the end
+
+const servers: Deno.HttpServer[] = [];
+
 function serve({ hostname, port }: ListenAddress, { pages }: Site): string {
-  const { addr } = Deno.serve({ hostname, port, onListen: () => {} }, (request) => {
+  const server = Deno.serve({ hostname, port, onListen: () => {} }, (request) => {
     const page: Page | undefined = pages[new URL(request.url).pathname];
     if (page === undefined) {
       return new Response(`Nothing here. There is: ${Object.keys(pages).join(" ")}\n`, {
@@ -18,6 +22,8 @@ function serve({ hostname, port }: ListenAddress, { pages }: Site): string {
     }
     return page(request);
   });
+  servers.push(server);
+  const addr = server.addr as Deno.NetAddr;
   const host = addr.hostname.includes(":") ? `[${addr.hostname}]` : addr.hostname;
   return `${host}:${addr.port}`;
 }
@@ -34,6 +40,7 @@ function start(orders: WebOrders): (message: WebMessage) => Promise<void> {
     if (message.type === "statistics") all.forEach((site) => site.update(message.statistics));
     else {
       await Promise.all(all.map((site) => site.end()));
+      await flush();
       tell({ type: "ended" });
       close();
     }
@@ -54,6 +61,12 @@ function listen(name: string, address: ListenAddress, site: Site): string {
       : 'no such address here: choose one that "ip address" lists';
     throw new Error(`Cannot serve --${name} on "${address.text}": ${state}`, { cause: "expected" });
   }
+}
+
+/** Waits until what was answered has been sent; not for long, where somebody does not read. */
+async function flush(): Promise<void> {
+  const sent = Promise.all(servers.map((server) => server.shutdown()));
+  await Promise.race([sent, new Promise((resolve) => setTimeout(resolve, FLUSH_MS))]);
 }
 
 function tell(news: WebNews): void {
