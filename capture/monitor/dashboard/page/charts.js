@@ -3,7 +3,8 @@
  */
 import { bucketsOf, duration, grouped, short, usedBuckets } from "./figures.js";
 
-const HEIGHT = 210, AXIS = 56, WINDOW_S = 600, SHORTEST_WINDOW_S = 60;
+const HEIGHT = 210, AXIS = 56, MOST_MARKS = 6, WINDOW_S = 600, SHORTEST_WINDOW_S = 60;
+const PADDING = [10, null, null, null];
 const percent = (value) => `${Number(value.toPrecision(3))} %`;
 const money = (value) => grouped(value, 2);
 const whole = (value) => grouped(value);
@@ -89,10 +90,20 @@ export class Charts {
     } else this.#draw();
   }
 
+  /** Shows nothing. */
+  clear() {
+    this.#data = null;
+    this.#make();
+  }
+
   #make() {
-    for (const chart of this.#charts.values()) chart.destroy();
+    for (const chart of this.#charts.values()) {
+      delete chart.root.parentElement.chart;
+      chart.destroy();
+    }
     this.#charts.clear();
     this.#distribution?.destroy();
+    this.#distribution = null;
     if (this.#data === null) return;
     for (const name of Object.keys(CHARTS)) {
       if (name === "money" && !this.#decoded) continue;
@@ -132,10 +143,11 @@ function timeChart(name, series) {
   const options = {
     width: place.clientWidth,
     height: HEIGHT,
+    padding: PADDING,
     legend: { live: true },
     cursor: { sync: { key: "time" }, y: false, drag: { x: false, y: false } },
     scales: {
-      x: { time: true, range: (_, __, max) => [max - windowOf(place), max] },
+      x: { time: true, range: (chart, _, max) => [max - windowOf(chart), max] },
       y: scale,
       ...(second ? { [second]: right.scale } : {}),
     },
@@ -176,13 +188,12 @@ function timeChart(name, series) {
     hooks: { setCursor: [showLast] },
   };
   const chart = new uPlot(options, [[], ...series.map(() => [])], place);
-  place.chart = chart;
+  place.chart = chart; // for those who look at the page from outside, such as tests
   return chart;
 }
 
 /** The window grows with what there is, from a minute to ten. */
-function windowOf({ chart }) {
-  const [x] = chart?.data ?? [[]];
+function windowOf({ data: [x] = [[]] }) {
   const span = x.length < 2 ? 0 : x.at(-1) - x[0];
   return Math.min(WINDOW_S, Math.max(SHORTEST_WINDOW_S, span));
 }
@@ -209,6 +220,7 @@ function distributionChart(boundsNs) {
   const options = {
     width: place.clientWidth,
     height: HEIGHT,
+    padding: PADDING,
     cursor: { y: false, drag: { x: false, y: false } },
     scales: {
       x: { time: false, range: (chart) => usedRange(chart.data[1]) },
@@ -262,8 +274,9 @@ function fromZero(least) {
 
 /** Marks of a logarithmic axis. */
 function powersOfTen(_, __, min, max) {
-  const marks = [];
-  for (let power = Math.ceil(Math.log10(min)); 10 ** power <= max; power++) marks.push(10 ** power);
+  const marks = [], low = Math.ceil(Math.log10(min)), high = Math.floor(Math.log10(max));
+  const step = Math.max(1, Math.ceil((high - low) / MOST_MARKS));
+  for (let power = low; power <= high; power += step) marks.push(10 ** power);
   return marks;
 }
 

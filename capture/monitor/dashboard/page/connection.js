@@ -78,7 +78,7 @@ export class Connection {
     const request = new AbortController();
     try {
       const response = await fetch("/events", { signal: request.signal });
-      if (response.status === 503) this.#tell("full", await response.text());
+      if (response.status === 503 && !this.#ended) this.#tell("full", await response.text());
     } catch { /* nobody is there: it is asked again anyway */ }
     request.abort();
   }

@@ -54,7 +54,7 @@ function takeRow(row) {
 }
 
 function render() {
-  if (statistics === null) return;
+  if (statistics === null) return blank();
   layTables(statistics, about.boundsNs);
   showHead();
   for (const element of document.querySelectorAll("[data-field]")) {
@@ -63,9 +63,24 @@ function render() {
   for (const element of document.querySelectorAll("[data-rate]")) {
     set(element, rateOf(element.dataset.rate, statistics, previous));
   }
+  for (const element of document.querySelectorAll(".tiles dd")) {
+    element.style.setProperty("--letters", element.textContent.length);
+  }
   showDistribution();
   charts.show(columns, about.startedMs, statistics, previous, about.boundsNs);
   root.dataset.elapsedNs = String(statistics.elapsedNs);
+  showState();
+}
+
+/** Another capture has begun: nothing of the one before is left. */
+function blank() {
+  for (const element of document.querySelectorAll("[data-value]")) {
+    delete element.dataset.value;
+    element.textContent = "–";
+  }
+  delete root.dataset.elapsedNs;
+  root.dataset.final = "false";
+  charts.clear();
   showState();
 }
 

@@ -91,7 +91,7 @@ function lossGroups({ rejectedBy, malformedBy }) {
         className: "decoded",
       }],
     ]),
-    group("Malformed", [["malformed", "in all"], ...of("malformedBy", malformedBy)], "decoded"),
+    group("Malformed", [["malformed", "malformed in all"], ...of("malformedBy", malformedBy)]),
     group("Not wanted", [
       ["rejectedEarly", "turned away before us"],
       ["rejected", "rejected in all"],
@@ -100,14 +100,13 @@ function lossGroups({ rejectedBy, malformedBy }) {
   ];
 }
 
-function group(title, rows, className = "") {
+function group(title, rows) {
   const body = document.createElement("tbody"), head = document.createElement("tr");
   const th = heading(title);
   th.scope = "rowgroup";
   th.colSpan = 3;
   head.append(th);
   head.className = "group";
-  body.className = className;
   body.append(
     head,
     ...rows.map(([path, name, { className = "", ...options } = {}]) => {
