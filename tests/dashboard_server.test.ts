@@ -12,7 +12,7 @@ import { WebServer } from "../capture/monitor/web_server.ts";
 import type { Site } from "../capture/monitor/web_sites.ts";
 import { COUNTER } from "../capture/capture_state.ts";
 import { EventReader } from "./event_reader.ts";
-import { FakeCapture } from "./statistics.ts";
+import { FakeCapture } from "./fake_capture.ts";
 
 const column = (name: typeof COLUMNS[number]) => COLUMNS.indexOf(name);
 const ADDRESS = "127.0.0.1:8080", PAGE = `http://${ADDRESS}/`;
@@ -223,6 +223,14 @@ Deno.test("EventStreams cuts off a reader that does not read, and no other", asy
   assertEquals((await lazy.read()).done, true, "what waited for it is thrown away");
   await busy.cancel();
   assertEquals(streams.readers, 0);
+});
+
+Deno.test("EventStreams says something every few seconds, so that a page sees that it is there", async () => {
+  const streams = new EventStreams();
+  const events = new EventReader(streams.open({ name: "history", data: null }));
+  await events.next();
+  assertEquals((await events.next(true))!.name, "beat");
+  await events.cancel();
 });
 
 Deno.test("the dashboard's end is told to all readers, and their streams end", async () => {

@@ -19,14 +19,16 @@ export class EventReader {
     this.#reader = body.pipeThrough(new TextDecoderStream()).getReader();
   }
 
-  /** The next one; `undefined` at the end. */
-  async next(): Promise<ReadEvent | undefined> {
+  /** The next one that is no beat, unless they are wanted; `undefined` at the end. */
+  async next(beats = false): Promise<ReadEvent | undefined> {
     for (;;) {
       const end = this.#text.indexOf("\n\n");
       if (end >= 0) {
         const block = this.#text.slice(0, end);
         this.#text = this.#text.slice(end + 2);
-        return parse(block);
+        const event = parse(block);
+        if (beats || event.name !== "beat") return event;
+        continue;
       }
       const { done, value } = await this.#reader.read();
       if (done) return undefined;

@@ -8,36 +8,13 @@
  *      ◀──────────────────────────  "second", once a second; "beat"; "end"
  * ```
  */
-import uplotStyle from "uplot/dist/uPlot.min.css" with { type: "text" };
-import uplotScript from "uplot/dist/uPlot.iife.min.js" with { type: "text" };
 import type { WebOrders } from "../web_orders.ts";
 import type { Page, Site } from "../web_sites.ts";
 import { EventStreams, MOST_READERS } from "./event_streams.ts";
 import { History } from "./history.ts";
-import charts from "./page/charts.js" with { type: "text" };
-import connection from "./page/connection.js" with { type: "text" };
-import style from "./page/dashboard.css" with { type: "text" };
-import script from "./page/dashboard.js" with { type: "text" };
-import figures from "./page/figures.js" with { type: "text" };
-import icon from "./page/icon.svg" with { type: "text" };
-import page from "./page/index.html" with { type: "text" };
-import tables from "./page/tables.js" with { type: "text" };
+import { FILES } from "./page_files.ts";
 import { SecondService } from "./second_service.ts";
 import { refusal } from "./visitors.ts";
-
-const JAVASCRIPT = "text/javascript; charset=utf-8", CSS = "text/css; charset=utf-8";
-const FILES: Readonly<Record<string, [text: string, type: string]>> = {
-  "/": [page, "text/html; charset=utf-8"],
-  "/dashboard.css": [style, CSS],
-  "/dashboard.js": [script, JAVASCRIPT],
-  "/charts.js": [charts, JAVASCRIPT],
-  "/connection.js": [connection, JAVASCRIPT],
-  "/figures.js": [figures, JAVASCRIPT],
-  "/tables.js": [tables, JAVASCRIPT],
-  "/icon.svg": [icon, "image/svg+xml"],
-  "/uplot.css": [uplotStyle, CSS],
-  "/uplot.js": [uplotScript, JAVASCRIPT],
-};
 
 /** Nothing from elsewhere, nothing written into the page itself, no frame around it. */
 const HEADERS = {
@@ -70,7 +47,7 @@ export function dashboardSite({ dashboard, captures, nsPerTick }: WebOrders): Si
     return new Response(streams.open({ name: "history", id: history.id, data }), { headers: type });
   };
   const pages: Record<string, Page> = { "/events": events };
-  for (const [path, [text, type]] of Object.entries(FILES)) {
+  for (const [path, { text, type }] of Object.entries(FILES)) {
     pages[path] = () => new Response(text, { headers: { "content-type": type } });
   }
   const guarded = (page: Page): Page => async (request) =>

@@ -31,8 +31,9 @@ let about = { captures: [], boundsNs: [], startedMs: 0 };
 let columns = {}, statistics = null, previous = null, state = "connecting", words = "";
 
 function takeHistory(history) {
-  const { captures, boundsNs, startedMs, rows } = history;
+  const { captures, boundsNs, startedMs, rows } = history, more = captures.length - 1;
   about = { captures, boundsNs, startedMs };
+  $("port").textContent = captures[0].port + (more > 0 ? ` and ${more} more` : "");
   if (history.reset) columns = Object.fromEntries(history.columns.map((name) => [name, []]));
   rows.forEach(takeRow);
   ({ statistics, previous } = history);
@@ -67,7 +68,7 @@ function render() {
     element.style.setProperty("--letters", element.textContent.length);
   }
   showDistribution();
-  charts.show(columns, about.startedMs, statistics, previous, about.boundsNs);
+  charts.show(columns, about, statistics, previous);
   root.dataset.elapsedNs = String(statistics.elapsedNs);
   showState();
 }
@@ -109,16 +110,14 @@ function showDistribution() {
 
 function showHead() {
   const { filter, queues, write, final } = statistics;
-  const [{ port, mode }] = about.captures;
-  const more = about.captures.length > 1 ? ` and ${about.captures.length - 1} more` : "";
-  $("port").textContent = port + more;
   const by = filter.expression === null
     ? "no filter expression"
     : `${filter.expression.trim() || "every packet"} (in the ${filter.where})`.replace(
       "the user",
       "user",
     );
-  $("about").textContent = [mode, by, ...(filter.decoded ? [] : ["not decoded"])].join(" · ");
+  $("about").textContent = [about.captures[0].mode, by, ...(filter.decoded ? [] : ["not decoded"])]
+    .join(" · ");
   root.dataset.final = String(final);
   root.dataset.decoded = String(filter.decoded);
   $("queues-card").hidden = queues.length < 2;

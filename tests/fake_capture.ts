@@ -1,5 +1,5 @@
 /**
- * Purpose: statistics as a capture would have them, without one.
+ * Purpose: a capture without a port and threads, for tests of what watches it.
  */
 import { CaptureState, COUNTER } from "../capture/capture_state.ts";
 import { collect, type Statistics } from "../capture/monitor/statistics.ts";
