@@ -1,6 +1,7 @@
 /**
  * Purpose: which pages there are at which address. All sites have `/health`.
  */
+import { dashboardSite } from "./dashboard/dashboard_site.ts";
 import { Health, LOOK_MS } from "./health.ts";
 import { metricsSite } from "./metrics_site.ts";
 import type { Statistics } from "./statistics.ts";
@@ -28,7 +29,7 @@ export function sitesOf(orders: WebOrders): { metrics?: Site; dashboard?: Site }
   const { metrics, dashboard } = orders;
   return {
     metrics: metrics && withHealth(metricsSite(captures, orders, health), health),
-    dashboard: dashboard && withHealth({ pages: {}, update() {}, end() {} }, health),
+    dashboard: dashboard && withHealth(dashboardSite(orders), health),
   };
 }
 
