@@ -144,6 +144,11 @@ export class BackgroundCapture {
     this.state.stop();
     return this.ended;
   }
+
+  /** Ends it with its block (`await using`), however that is left; whether it has failed, `ended` tells. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop().catch(() => {});
+  }
 }
 
 type Ready = WorkerNews & { type: "ready" };

@@ -8,8 +8,8 @@
  *  this isolate   ◀──────────────────────────┘
  * ```
  */
-import { CaptureError } from "./background_capture.ts";
-import type { FileIdentity } from "./input_file.ts";
+import { type BackgroundCapture, CaptureError } from "./background_capture.ts";
+import { type FileIdentity, inputOf } from "./input_file.ts";
 import { directoryOf } from "./output_files.ts";
 import { type LogCounts, logCounts } from "./packet_log_layout.ts";
 import { PacketLogReader } from "./packet_log_reader.ts";
@@ -34,6 +34,9 @@ export interface CaptureWriterOptions {
   /** Is told, at most once, why nothing more is written. */
   onFailed?: (message: string) => void;
 }
+
+/** What to write of captures, and where. */
+export type RecordOptions = Omit<CaptureWriterOptions, "logs" | "states" | "input">;
 
 /** What has been written so far. */
 export interface WriteStats extends LogCounts {
@@ -91,6 +94,25 @@ export class CaptureWriter {
     return writer;
   }
 
+  /**
+   * As `start`, for captures that were started with a log each, in the order of the logs' interface ids. Where
+   * they read a file, that needs the permission to read it here, too.
+   *
+   * @throws {TypeError} for a capture without a log.
+   * @throws {CaptureError} where the file cannot be opened.
+   */
+  static record(
+    captures: readonly BackgroundCapture[],
+    options: RecordOptions,
+  ): Promise<CaptureWriter> {
+    return CaptureWriter.start({
+      ...options,
+      logs: captures.map(logOrdersOf),
+      states: captures.map(({ state }) => state.buffer),
+      input: inputOf(captures[0].port),
+    });
+  }
+
   /** What has been written and missed so far, in all logs together. */
   stats(): WriteStats {
     const sum = { packets: 0, bytes: 0, missed: 0, missedBytes: 0 };
@@ -111,6 +133,13 @@ export class CaptureWriter {
     await this.#ended;
     for (const reader of readers) reader.discard(); // nothing, unless the thread died
   }
+}
+
+function logOrdersOf({ log, source, port, mode }: BackgroundCapture): LogOrders {
+  if (log === undefined) {
+    throw new TypeError(`Cannot record "${port}": its capture has no log: start it with one`);
+  }
+  return { buffer: log, name: source, description: `${port} (${mode})` };
 }
 
 /** To go on behind earlier files of a row, it must see which there are. */

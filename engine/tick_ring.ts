@@ -33,7 +33,7 @@
  */
 
 import type { Doorbell } from "./doorbell.ts";
-import { RECORD_SHIFT, RECORD_WORDS } from "./tick.ts";
+import { readTick, RECORD_SHIFT, RECORD_WORDS, type Tick } from "./tick.ts";
 
 /** First word of the memory: the bytes "uspf". */
 export const RING_MAGIC = 0x66707375;
@@ -198,6 +198,15 @@ export class TickRing {
       ready = this.#tailSeen - head | 0;
     }
     return ready < max ? ready : max;
+  }
+
+  /**
+   * Consumer: the record at `index` of those that `take` has found ready, from 0, as an object: for logs and
+   * tools, as it allocates.
+   */
+  tickAt(index: number): Tick {
+    const position = this.words[HEAD_WORD] + index & this.mask;
+    return readTick(this.words, this.floats, RECORDS_WORD + (position << RECORD_SHIFT));
   }
 
   /** Consumer: gives the next `count` records back to the producer. */

@@ -6,6 +6,7 @@ import { PortError } from "./port_error.ts";
 
 /** A mistake in the arguments of a command: one line, and exit code 2. */
 export class UsageError extends Error {
+  /** Always `UsageError`. */
   override readonly name = "UsageError";
 }
 
@@ -52,16 +53,24 @@ export function cannotLoop(loop: number): UsageError {
   );
 }
 
-/** Turns a parser's complaint about a port name or an address into a usage error. */
+/**
+ * Turns a complaint about a port name, an address or an expression into a usage error; also of a promise.
+ *
+ * @throws {UsageError} where `parse` throws a TypeError, a RangeError or a SyntaxError.
+ */
 export function asUsage<T>(parse: () => T): T {
   try {
-    return parse();
+    const parsed = parse();
+    return parsed instanceof Promise ? parsed.catch(complain) as T : parsed;
   } catch (error) {
-    if (error instanceof TypeError || error instanceof RangeError) {
-      throw new UsageError(error.message);
-    }
-    throw error;
+    return complain(error);
   }
+}
+
+function complain(error: unknown): never {
+  const mistakes = [TypeError, RangeError, SyntaxError];
+  if (!mistakes.some((kind) => error instanceof kind)) throw error;
+  throw new UsageError((error as Error).message);
 }
 
 /**
@@ -72,6 +81,13 @@ export function onStopSignals(stop: () => void): void {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     Deno.addSignalListener(signal, stop);
   }
+}
+
+/** A signal that is aborted when the program is told to end, as by Ctrl-C: see {@linkcode onStopSignals}. */
+export function stopSignal(): AbortSignal {
+  const controller = new AbortController();
+  onStopSignals(() => controller.abort());
+  return controller.signal;
 }
 
 /** Standard output takes no more. */
@@ -127,7 +143,15 @@ function isExpected(error: unknown): boolean {
   return error instanceof Error && /^Cannot (load|use) "/.test(error.message);
 }
 
-/** Lets the event loop turn once: signals, timers, messages. */
+/** Lets the event loop turn once: timers, messages. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** An event loop that is never idle looks for signals every 30 turns only: so often it should be. */
+export const IDLE_EVERY_MS = 200;
+
+/** Lets the event loop have nothing to do for a moment, 2 ms here. */
+export function idle(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
 }
