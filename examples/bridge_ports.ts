@@ -11,7 +11,8 @@
  * `deno task build` has made the native library:
  *
  * ```sh
- * sudo deno run --allow-ffi=./ffi/build/libuspf.so examples/bridge_ports.ts packet:eth0 packet:eth1 'not arp'
+ * sudo deno run --allow-ffi=./ffi/build/libuspf.so --allow-read=. \
+ *   examples/bridge_ports.ts packet:eth0 packet:eth1 'not arp'
  * ```
  * Without ports it joins two switches and sends 1000 packets a second on each. Ctrl-C ends it. It prints, once a
  * second and at the end,

@@ -8,10 +8,11 @@
  * `deno task build` has made the native library:
  *
  * ```sh
- * deno run --allow-ffi=./ffi/build/libuspf.so examples/count_packets.ts udp:127.0.0.1:5001 'greater 100'
+ * deno run --allow-ffi=./ffi/build/libuspf.so --allow-read=. \
+ *   examples/count_packets.ts udp:127.0.0.1:5001 'greater 100'
  * ```
- * Without a port it counts 1000 ticks a second that it sends itself. A file (`pcap:x.pcapng`, with
- * `--allow-read`) ends it, and so does Ctrl-C. It prints
+ * Without a port it counts 1000 ticks a second that it sends itself. A file (`pcap:x.pcapng`)
+ * ends it, and so does Ctrl-C. It prints
  *
  * ```text
  *    1 s  1001 packets, 60060 bytes, of 1001 received

@@ -28,6 +28,7 @@ import {
   drainEngine,
   Market,
   openPort,
+  type Order,
   PacketSender,
   PacketTemplate,
   print,
@@ -92,7 +93,8 @@ async function main(): Promise<number> {
   await using capture = await asUsage(() => BackgroundCapture.start({ port: name, ticks }));
   const engine = new TradingEngine(ticks, (market) => new CrossingAverages(market));
   using _sender = name.startsWith(OWN) ? sendTicks(`${OWN}sender`, 20_000) : undefined;
-  await Promise.all([trade(engine, ticks, capture, signal), printOrders(engine)]);
+  const fills = engine.orders(); // opened before the first tick is taken
+  await Promise.all([trade(engine, ticks, capture, signal), printOrders(fills)]);
   const { consumed, orders, filled, profit } = engine.stats();
   print(`${consumed} ticks, ${orders} orders, ${filled} filled: profit ${profit.toFixed(2)}`);
   return 0;
@@ -112,8 +114,8 @@ async function trade(
   await stopped;
 }
 
-async function printOrders(engine: TradingEngine): Promise<void> {
-  for await (const { side, filledQuantity, instrument, price, position } of engine.orders()) {
+async function printOrders(fills: ReadableStream<Order>): Promise<void> {
+  for await (const { side, filledQuantity, instrument, price, position } of fills) {
     const done = side === Side.bid ? "bought" : "sold";
     print(
       `${done} ${filledQuantity} of instrument ${instrument} at ${
