@@ -155,8 +155,20 @@ type Ready = WorkerNews & { type: "ready" };
 
 /** All that a thread of ours may do: call the native library, and read this program, and a capture file if need be. */
 export function workerPermissions(file?: string): Deno.PermissionOptionsObject {
-  const program = new URL("..", import.meta.url).pathname;
-  return { ffi: [libraryPath()], read: file === undefined ? [program] : [program, file] };
+  const read = file === undefined ? programFolder() : [...programFolder(), file];
+  return { ffi: [libraryPath()], read, import: programHost() };
+}
+
+const home = new URL("..", import.meta.url), isLocal = home.protocol === "file:";
+
+/** What a thread reads the program from; nothing where a registry has it. */
+function programFolder(): string[] {
+  return isLocal ? [home.pathname] : [];
+}
+
+/** Where a thread gets the program from if it does not lie here. */
+function programHost(): string[] {
+  return isLocal ? [] : [home.host];
 }
 
 function newWorker(port: string): Worker {

@@ -359,9 +359,14 @@ const WRONG: [name: string, args: string[], code: number, message: RegExp][] = [
     "count_packets",
     ["soft:x:1", "udp prot"],
     2,
-    /^Cannot compile the filter: [^\n]*\n  udp prot\n/,
+    /^Cannot compile the filter: [^\n]*\n {2}udp prot\n/,
   ],
-  ["print_ticks", ["soft:x:1", "udp prot"], 2, /^Cannot compile the filter: [^\n]*\n  udp prot\n/],
+  [
+    "print_ticks",
+    ["soft:x:1", "udp prot"],
+    2,
+    /^Cannot compile the filter: [^\n]*\n {2}udp prot\n/,
+  ],
 ];
 
 for (const [name, args, code, message] of WRONG) {
