@@ -33,7 +33,7 @@ export {
   type XdpMode,
 } from "./ffi/port.ts";
 export { PortError } from "./ffi/port_error.ts";
-export { advance, bufferByte, type Ring, slotsReady } from "./ffi/layout.ts";
+export { advance, bufferByte, RING, type Ring, SLOT_WORDS, slotsReady } from "./ffi/layout.ts";
 export { type FakeGeometry, FakePort } from "./ffi/fake_port.ts";
 
 // Filter.

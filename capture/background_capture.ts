@@ -59,7 +59,21 @@ export class CaptureError extends Error {
   }
 }
 
-/** A capture that runs on its own thread. */
+/**
+ * A capture that runs on its own thread.
+ *
+ * @example Count ticks for a tenth of a second
+ * ```ts
+ * import { BackgroundCapture, TickRing } from "@uspf/uspf";
+ *
+ * const ticks = TickRing.create(16384);
+ * await using capture = await BackgroundCapture.start({ port: "soft:doc_thread:1", ticks });
+ * await new Promise((resolve) => setTimeout(resolve, 100));
+ * await capture.stop();
+ * const { received, rejected, malformed, delivered, dropped } = capture.state.read();
+ * console.assert(received === rejected + malformed + delivered + dropped);
+ * ```
+ */
 export class BackgroundCapture {
   /** The port's name; of a member of a fanout group with the group's number. */
   readonly port: string;

@@ -36,7 +36,20 @@ export interface BurstOptions {
   signal?: AbortSignal;
 }
 
-/** Bursts of packets in and out of a port. */
+/**
+ * Bursts of packets in and out of a port.
+ *
+ * @example Send through a pipe, and receive
+ * ```ts
+ * import { BypassIO } from "@uspf/uspf";
+ *
+ * using left = BypassIO.open("soft:doc_io{1"), right = BypassIO.open("soft:doc_io}1");
+ * left.tx(new Uint8Array(60).fill(7));
+ * left.flush();
+ * const count = right.rx();
+ * console.assert(count === 1 && right.lengths[0] === 60 && right.bytes[right.offsets[0]] === 7);
+ * ```
+ */
 export class BypassIO {
   /** The memory that `offsets` index; valid until the next `rx` or `close`. */
   bytes: Uint8Array = new Uint8Array(0);
@@ -97,6 +110,15 @@ export class BypassIO {
    *
    * @throws {RangeError} as `rx`.
    * @throws {PortError} where the port fails.
+   *
+   * @example Count for a tenth of a second
+   * ```ts
+   * import { BypassIO } from "@uspf/uspf";
+   *
+   * using io = BypassIO.open("soft:doc_bursts:1", { tx: false });
+   * let packets = 0;
+   * for await (const count of io.bursts({ signal: AbortSignal.timeout(100) })) packets += count;
+   * ```
    */
   async *bursts({ max, signal }: BurstOptions = {}): AsyncGenerator<number, void> {
     let turnedAt = performance.now(), idleAt = turnedAt;

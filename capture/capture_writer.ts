@@ -46,7 +46,29 @@ export interface WriteStats extends LogCounts {
   failed?: string;
 }
 
-/** A thread that writes. */
+/**
+ * A thread that writes.
+ *
+ * @example Write what a capture accepts
+ * ```ts
+ * import { BackgroundCapture, CaptureWriter, PacketLog, TickRing } from "@uspf/uspf";
+ *
+ * await using capture = await BackgroundCapture.start({
+ *   port: "soft:doc_writer:1",
+ *   ticks: TickRing.create(256),
+ *   filter: { decode: false },
+ *   log: PacketLog.create().buffer,
+ *   hold: true, // until the file is open
+ * });
+ * const file = Deno.makeTempFileSync({ suffix: ".pcapng" });
+ * const writer = await CaptureWriter.record([capture], { file });
+ * await capture.go();
+ * await capture.stop();
+ * await writer.stop();
+ * console.log(writer.stats());
+ * Deno.removeSync(file);
+ * ```
+ */
 export class CaptureWriter {
   readonly #logs: LogOrders[];
   readonly #files: Int32Array;

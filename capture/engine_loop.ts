@@ -30,6 +30,17 @@ export function hybridSpinMs(): number {
  * - poll: sleeps until it is woken
  *
  * To wake it costs the capture thread a system call, in a virtual machine 10 µs and more: hence the naps.
+ *
+ * @example Trade for a tenth of a second
+ * ```ts
+ * import { drainEngine, MeanReversion, runEngine, TickRing, TradingEngine } from "@uspf/uspf";
+ *
+ * const ring = TickRing.create(1024), signal = AbortSignal.timeout(100);
+ * const engine = new TradingEngine(ring, (market) => new MeanReversion(market));
+ * await runEngine(engine, [ring], "poll", () => !signal.aborted);
+ * await drainEngine(engine, Promise.resolve()); // of a capture: capture.stop()
+ * engine.close();
+ * ```
  */
 export async function runEngine(
   engine: TradingEngine,

@@ -122,6 +122,21 @@ export function print(line: string): void {
 /**
  * Runs a command: an expected failure is one line and exit code 1, a usage error 2, a bug keeps its stack.
  * That nobody reads its output any longer ends it as well as anything does.
+ *
+ * @example A program that counts until Ctrl-C
+ * ```ts
+ * import { asUsage, BypassIO, print, runCommand, stopSignal } from "@uspf/uspf";
+ *
+ * async function main(): Promise<number> {
+ *   using io = asUsage(() => BypassIO.open(Deno.args[0] ?? "soft:lab:1", { tx: false }));
+ *   let packets = 0;
+ *   for await (const count of io.bursts({ signal: stopSignal() })) packets += count;
+ *   print(`${packets} packets`);
+ *   return 0;
+ * }
+ *
+ * if (import.meta.main) await runCommand(main);
+ * ```
  */
 export async function runCommand(command: () => Promise<number>): Promise<never> {
   let code = 1;

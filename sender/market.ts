@@ -57,7 +57,17 @@ export interface MarketOptions {
   maxBurst?: number;
 }
 
-/** An endless stream of ticks, a burst at a time. */
+/**
+ * An endless stream of ticks, a burst at a time.
+ *
+ * @example The first tick
+ * ```ts
+ * import { Market } from "@uspf/uspf";
+ *
+ * const market = new Market({ seed: 7, instruments: 100 });
+ * console.assert(market.fill(1) === 1 && market.ticks[0] < 100);
+ * ```
+ */
 export class Market {
   /**
    * The latest burst, four words a tick, as `PacketTemplate.write` takes them:

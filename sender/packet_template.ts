@@ -69,7 +69,21 @@ export type WritePacket = (
   quantityBits: number,
 ) => void;
 
-/** Builds the constant part of a packet once, and a writer for the rest. */
+/**
+ * Builds the constant part of a packet once, and a writer for the rest.
+ *
+ * @example A packet with a tick
+ * ```ts
+ * import { Market, PacketTemplate } from "@uspf/uspf";
+ *
+ * const template = new PacketTemplate({ destinationPort: 5002 }), market = new Market();
+ * const words = new Int32Array(template.packetWords), { ticks } = market;
+ * market.fill(1);
+ * template.write(words, 0, ticks[0], ticks[1], ticks[2], ticks[3]);
+ * const packet = new Uint8Array(words.buffer, 0, template.packetBytes);
+ * console.assert(packet[36] * 256 + packet[37] === 5002);
+ * ```
+ */
 export class PacketTemplate {
   /** The packet's length on the wire, without the Ethernet checksum. */
   readonly packetBytes: number;
