@@ -20,7 +20,7 @@
  */
 
 // Ports: packets in and out.
-export { BypassIO, type BypassOptions } from "./capture/bypass_io.ts";
+export { type BurstOptions, BypassIO, type BypassOptions } from "./capture/bypass_io.ts";
 export { openPort } from "./ffi/open_port.ts";
 export {
   type Port,
@@ -33,7 +33,7 @@ export {
   type XdpMode,
 } from "./ffi/port.ts";
 export { PortError } from "./ffi/port_error.ts";
-export { advance, bufferByte, type Ring, slotsReady } from "./ffi/layout.ts";
+export { advance, bufferByte, RING, type Ring, SLOT_WORDS, slotsReady } from "./ffi/layout.ts";
 export { type FakeGeometry, FakePort } from "./ffi/fake_port.ts";
 
 // Filter.
@@ -82,6 +82,7 @@ export { type LogCounts, type LogGeometry } from "./capture/packet_log_layout.ts
 export {
   CaptureWriter,
   type CaptureWriterOptions,
+  type RecordOptions,
   type WriteStats,
 } from "./capture/capture_writer.ts";
 export { type FileIdentity, inputOf } from "./capture/input_file.ts";
@@ -91,9 +92,16 @@ export { type Distribution, Histogram } from "./capture/histogram.ts";
 export { type Wait, WAITS } from "./capture/pump_loop.ts";
 
 // Engine.
-export { TickRing } from "./engine/tick_ring.ts";
+export { RECORDS_WORD, TickRing } from "./engine/tick_ring.ts";
 export { Doorbell } from "./engine/doorbell.ts";
-export { InstrumentType, readTick, Side, type Tick, writeTick } from "./engine/tick.ts";
+export {
+  InstrumentType,
+  readTick,
+  RECORD_SHIFT,
+  Side,
+  type Tick,
+  writeTick,
+} from "./engine/tick.ts";
 export { type EngineStats, TradingEngine } from "./engine/trading_engine.ts";
 export { type InstrumentStats, type MarketLimits } from "./engine/simulated_market.ts";
 export {
@@ -103,6 +111,8 @@ export {
 } from "./engine/strategy.ts";
 export { MeanReversion, type MeanReversionOptions } from "./engine/mean_reversion.ts";
 export { type Order, type RejectedBy } from "./engine/order.ts";
+
+export { drainEngine, runEngine } from "./capture/engine_loop.ts";
 
 // Sender.
 export { FileSender, type FileSenderOptions } from "./sender/file_sender.ts";
@@ -115,3 +125,8 @@ export {
 export { type PacketFields } from "./sender/build_packet.ts";
 export { Market, type MarketOptions } from "./sender/market.ts";
 export { Pacer, type PacerOptions } from "./sender/pacer.ts";
+
+// Programs: errors in one line, output that may be piped, and Ctrl-C.
+export { asUsage, runCommand, stopSignal, turn, UsageError } from "./ffi/usage.ts";
+export { OutputError, print } from "./ffi/print.ts";
+export { type Failure, type Fields, type Voice } from "./ffi/voice.ts";

@@ -59,7 +59,21 @@ export class CaptureError extends Error {
   }
 }
 
-/** A capture that runs on its own thread. */
+/**
+ * A capture that runs on its own thread.
+ *
+ * @example Count ticks for a tenth of a second
+ * ```ts
+ * import { BackgroundCapture, TickRing } from "@uspf/uspf";
+ *
+ * const ticks = TickRing.create(16384);
+ * await using capture = await BackgroundCapture.start({ port: "soft:doc_thread:1", ticks });
+ * await new Promise((resolve) => setTimeout(resolve, 100));
+ * await capture.stop();
+ * const { received, rejected, malformed, delivered, dropped } = capture.state.read();
+ * console.assert(received === rejected + malformed + delivered + dropped);
+ * ```
+ */
 export class BackgroundCapture {
   /** The port's name; of a member of a fanout group with the group's number. */
   readonly port: string;
@@ -148,14 +162,32 @@ export class BackgroundCapture {
     this.state.stop();
     return this.ended;
   }
+
+  /** Ends it with its block (`await using`), however that is left; whether it has failed, `ended` tells. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop().catch(() => {});
+  }
 }
 
 type Ready = WorkerNews & { type: "ready" };
 
 /** All that a thread of ours may do: call the native library, and read this program, and a capture file if need be. */
 export function workerPermissions(file?: string): Deno.PermissionOptionsObject {
-  const program = new URL("..", import.meta.url).pathname, { path } = libraryFile();
-  return { ffi: [path], read: file === undefined ? [program, path] : [program, path, file] };
+  const { path } = libraryFile();
+  const read = [...programFolder(), path, ...(file === undefined ? [] : [file])];
+  return { ffi: [path], read, import: programHost() };
+}
+
+const home = new URL("..", import.meta.url), isLocal = home.protocol === "file:";
+
+/** What a thread reads the program from; nothing where a registry has it. */
+function programFolder(): string[] {
+  return isLocal ? [home.pathname] : [];
+}
+
+/** Where a thread gets the program from if it does not lie here. */
+function programHost(): string[] {
+  return isLocal ? [] : [home.host];
 }
 
 function newWorker(port: string): Worker {

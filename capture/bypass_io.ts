@@ -14,9 +14,11 @@
 import { advance, bufferByte, RING, type Ring, SLOT_WORDS, slotsReady } from "../ffi/layout.ts";
 import { openPort } from "../ffi/open_port.ts";
 import { type Port, type PortOptions, RX, TX } from "../ffi/port.ts";
+import { idle, IDLE_EVERY_MS, turn } from "../ffi/usage.ts";
 import { offsetMask } from "./plain_loop.ts";
 
 const MAX_BURST = 4096;
+const SLICE_MS = 10; // after which the event loop turns, in `bursts`
 
 /** How to open a port for bursts. */
 export interface BypassOptions extends PortOptions {
@@ -26,7 +28,28 @@ export interface BypassOptions extends PortOptions {
   tx?: boolean;
 }
 
-/** Bursts of packets in and out of a port. */
+/** How `BypassIO.bursts` goes on. */
+export interface BurstOptions {
+  /** Packets of a burst at most, 1 to 4096; 256 by default. */
+  max?: number;
+  /** Ends it; see {@linkcode stopSignal} for that of Ctrl-C. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Bursts of packets in and out of a port.
+ *
+ * @example Send through a pipe, and receive
+ * ```ts
+ * import { BypassIO } from "@uspf/uspf";
+ *
+ * using left = BypassIO.open("soft:doc_io{1"), right = BypassIO.open("soft:doc_io}1");
+ * left.tx(new Uint8Array(60).fill(7));
+ * left.flush();
+ * const count = right.rx();
+ * console.assert(count === 1 && right.lengths[0] === 60 && right.bytes[right.offsets[0]] === 7);
+ * ```
+ */
 export class BypassIO {
   /** The memory that `offsets` index; valid until the next `rx` or `close`. */
   bytes: Uint8Array = new Uint8Array(0);
@@ -80,6 +103,44 @@ export class BypassIO {
     return 0;
   }
 
+  /**
+   * The bursts of `rx` as they come, by their size; while there are none a 0 every 10 ms, after a sleep on the
+   * port. So often, too, the event loop turns, for timers and signals. It ends when `signal` is aborted, and
+   * when a capture file has been read to its end.
+   *
+   * @throws {RangeError} as `rx`.
+   * @throws {PortError} where the port fails.
+   *
+   * @example Count for a tenth of a second
+   * ```ts
+   * import { BypassIO } from "@uspf/uspf";
+   *
+   * using io = BypassIO.open("soft:doc_bursts:1", { tx: false });
+   * let packets = 0;
+   * for await (const count of io.bursts({ signal: AbortSignal.timeout(100) })) packets += count;
+   * ```
+   */
+  async *bursts({ max, signal }: BurstOptions = {}): AsyncGenerator<number, void> {
+    let turnedAt = performance.now(), idleAt = turnedAt;
+    while (!signal?.aborted) {
+      const count = this.rx(max);
+      if (count === 0) {
+        if (this.port.ended) return;
+        this.port.wait(RX, SLICE_MS * 1000);
+      }
+      yield count;
+      const now = performance.now();
+      if (now - turnedAt < SLICE_MS) continue;
+      turnedAt = now;
+      if (now - idleAt < IDLE_EVERY_MS) {
+        await turn();
+      } else {
+        await idle();
+        idleAt = now;
+      }
+    }
+  }
+
   /** Gives the burst back; its memory is then the port's again. */
   release(): void {
     if (this.#ring !== undefined) advance(this.#ring, this.#taken);
@@ -125,6 +186,11 @@ export class BypassIO {
   close(): void {
     this.release();
     this.port.close();
+  }
+
+  /** Closes it at the end of a block: `using io = BypassIO.open(name)`. */
+  [Symbol.dispose](): void {
+    this.close();
   }
 
   #show(ring: Ring, count: number): number {

@@ -31,7 +31,21 @@ export interface GroupMember {
   log?: PacketLog;
 }
 
-/** Captures that belong together. */
+/**
+ * Captures that belong together.
+ *
+ * @example Two ports, an engine
+ * ```ts
+ * import { CaptureGroup, MeanReversion, TradingEngine } from "@uspf/uspf";
+ *
+ * const members = [1, 2].map((n) => ({ port: `soft:doc_group:${n}`, core: 0 }));
+ * const group = await CaptureGroup.start(members, 16384, { wait: "poll" });
+ * const engine = new TradingEngine(group.rings, (market) => new MeanReversion(market));
+ * await group.go();
+ * engine.poll(1024);
+ * await group.stop();
+ * ```
+ */
 export class CaptureGroup {
   #failed = false;
 

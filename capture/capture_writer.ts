@@ -8,8 +8,8 @@
  *  this isolate   ◀──────────────────────────┘
  * ```
  */
-import { CaptureError } from "./background_capture.ts";
-import type { FileIdentity } from "./input_file.ts";
+import { type BackgroundCapture, CaptureError } from "./background_capture.ts";
+import { type FileIdentity, inputOf } from "./input_file.ts";
 import { directoryOf } from "./output_files.ts";
 import { type LogCounts, logCounts } from "./packet_log_layout.ts";
 import { PacketLogReader } from "./packet_log_reader.ts";
@@ -35,6 +35,9 @@ export interface CaptureWriterOptions {
   onFailed?: (message: string) => void;
 }
 
+/** What to write of captures, and where. */
+export type RecordOptions = Omit<CaptureWriterOptions, "logs" | "states" | "input">;
+
 /** What has been written so far. */
 export interface WriteStats extends LogCounts {
   /** Files begun. */
@@ -43,7 +46,29 @@ export interface WriteStats extends LogCounts {
   failed?: string;
 }
 
-/** A thread that writes. */
+/**
+ * A thread that writes.
+ *
+ * @example Write what a capture accepts
+ * ```ts
+ * import { BackgroundCapture, CaptureWriter, PacketLog, TickRing } from "@uspf/uspf";
+ *
+ * await using capture = await BackgroundCapture.start({
+ *   port: "soft:doc_writer:1",
+ *   ticks: TickRing.create(256),
+ *   filter: { decode: false },
+ *   log: PacketLog.create().buffer,
+ *   hold: true, // until the file is open
+ * });
+ * const file = Deno.makeTempFileSync({ suffix: ".pcapng" });
+ * const writer = await CaptureWriter.record([capture], { file });
+ * await capture.go();
+ * await capture.stop();
+ * await writer.stop();
+ * console.log(writer.stats());
+ * Deno.removeSync(file);
+ * ```
+ */
 export class CaptureWriter {
   readonly #logs: LogOrders[];
   readonly #files: Int32Array;
@@ -91,6 +116,25 @@ export class CaptureWriter {
     return writer;
   }
 
+  /**
+   * As `start`, for captures that were started with a log each, in the order of the logs' interface ids. Where
+   * they read a file, that needs the permission to read it here, too.
+   *
+   * @throws {TypeError} for a capture without a log.
+   * @throws {CaptureError} where the file cannot be opened.
+   */
+  static record(
+    captures: readonly BackgroundCapture[],
+    options: RecordOptions,
+  ): Promise<CaptureWriter> {
+    return CaptureWriter.start({
+      ...options,
+      logs: captures.map(logOrdersOf),
+      states: captures.map(({ state }) => state.buffer),
+      input: inputOf(captures[0].port),
+    });
+  }
+
   /** What has been written and missed so far, in all logs together. */
   stats(): WriteStats {
     const sum = { packets: 0, bytes: 0, missed: 0, missedBytes: 0 };
@@ -111,6 +155,13 @@ export class CaptureWriter {
     await this.#ended;
     for (const reader of readers) reader.discard(); // nothing, unless the thread died
   }
+}
+
+function logOrdersOf({ log, source, port, mode }: BackgroundCapture): LogOrders {
+  if (log === undefined) {
+    throw new TypeError(`Cannot record "${port}": its capture has no log: start it with one`);
+  }
+  return { buffer: log, name: source, description: `${port} (${mode})` };
 }
 
 /** To go on behind earlier files of a row, it must see which there are. */

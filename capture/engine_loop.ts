@@ -4,14 +4,12 @@
  */
 import type { TickRing } from "../engine/tick_ring.ts";
 import type { TradingEngine } from "../engine/trading_engine.ts";
-import { turn } from "../ffi/usage.ts";
+import { idle, IDLE_EVERY_MS, turn } from "../ffi/usage.ts";
 import type { Wait } from "./pump_loop.ts";
 
 const BATCH = 1024; // released to the producer as one
 const SLICE_MS = 2;
 const PARK_MS = 40; // a tick wakes us at once
-/** An event loop that is never idle looks for signals every 30 turns only: 1.2 s of parking. */
-const IDLE_EVERY_MS = 200;
 const HYBRID_SPIN_MS = 0.2, CROWDED_SPIN_MS = 0.02;
 /** Hybrid: how long a nap is, and for how long after the last tick there are naps. */
 export const NAP_MS = 0.2, NAPPING_MS = 5;
@@ -32,6 +30,17 @@ export function hybridSpinMs(): number {
  * - poll: sleeps until it is woken
  *
  * To wake it costs the capture thread a system call, in a virtual machine 10 µs and more: hence the naps.
+ *
+ * @example Trade for a tenth of a second
+ * ```ts
+ * import { drainEngine, MeanReversion, runEngine, TickRing, TradingEngine } from "@uspf/uspf";
+ *
+ * const ring = TickRing.create(1024), signal = AbortSignal.timeout(100);
+ * const engine = new TradingEngine(ring, (market) => new MeanReversion(market));
+ * await runEngine(engine, [ring], "poll", () => !signal.aborted);
+ * await drainEngine(engine, Promise.resolve()); // of a capture: capture.stop()
+ * engine.close();
+ * ```
  */
 export async function runEngine(
   engine: TradingEngine,
@@ -72,11 +81,6 @@ function park(rings: readonly TickRing[]): void {
   if (rings.length === 1) rings[0].park(PARK_MS);
   else if (bell !== undefined) bell.park(rings, PARK_MS);
   else nap();
-}
-
-/** Lets the event loop have nothing to do for a moment, 2 ms here. */
-function idle(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 const nobody = new Int32Array(new SharedArrayBuffer(4));

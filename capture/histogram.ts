@@ -30,7 +30,18 @@ export interface Distribution {
   max: number;
 }
 
-/** A histogram in `memory`, which begins with zeros. */
+/**
+ * A histogram in `memory`, which begins with zeros.
+ *
+ * @example The time that each packet of a burst took
+ * ```ts
+ * import { Histogram } from "@uspf/uspf";
+ *
+ * const histogram = new Histogram();
+ * histogram.recordShare(6400, 64); // 64 packets in 6400 ticks
+ * console.assert(Math.abs(histogram.distribution(1).p50 - 100) < 5);
+ * ```
+ */
 export class Histogram {
   /** `memory`: HISTOGRAM_LENGTH elements, of one's own by default. */
   constructor(readonly memory: Float64Array = new Float64Array(HISTOGRAM_LENGTH)) {}

@@ -18,7 +18,7 @@ import { drainEngine, runEngine, waitWhile } from "./engine_loop.ts";
 import { filterCode } from "./filter_code.ts";
 import { announceFilter, describeFilter } from "./filter_report.ts";
 import { giveUpNetwork, giveUpPermissions, giveUpWriting } from "../ffi/give_up_permissions.ts";
-import { checkOutput, inputOf } from "./input_file.ts";
+import { checkOutput } from "./input_file.ts";
 import type { PushedFilter } from "./push_filter.ts";
 import { WebServer } from "./monitor/web_server.ts";
 import { queuesLeftOut } from "./receive_ports.ts";
@@ -112,20 +112,13 @@ async function main(): Promise<number> {
 }
 
 async function startWriter(
-  { write, port }: CaptureOptions,
+  { write }: CaptureOptions,
   group: CaptureGroup,
 ): Promise<CaptureWriter | undefined> {
   if (write === undefined) return undefined;
   try {
-    return await CaptureWriter.start({
+    return await CaptureWriter.record(group.captures, {
       ...write,
-      logs: group.captures.map(({ log, source, port, mode }) => ({
-        buffer: log!,
-        name: source,
-        description: `${port} (${mode})`,
-      })),
-      states: group.captures.map(({ state }) => state.buffer),
-      input: inputOf(port),
       onFailed: (message) => complain(message),
     });
   } catch (error) {

@@ -47,7 +47,20 @@ export interface PacketCaptureOptions {
   logAll?: boolean;
 }
 
-/** Pumps packets from a port into a tick ring. */
+/**
+ * Pumps packets from a port into a tick ring.
+ *
+ * @example On the thread that consumes the ticks, without kernel or wire
+ * ```ts
+ * import { FakePort, PacketCapture, PacketFilter, TickRing } from "@uspf/uspf";
+ *
+ * const port = new FakePort({ slotCount: 64, bufferBytes: 2048 }), ticks = TickRing.create(1024);
+ * const capture = new PacketCapture({ port, filter: new PacketFilter(), ticks });
+ * port.put(new Uint8Array(60)); // no IPv4
+ * capture.pump();
+ * console.assert(capture.state.read().rejectedBy.notIpv4 === 1);
+ * ```
+ */
 export class PacketCapture {
   /** Where packets come from. */
   readonly port: Port;

@@ -44,7 +44,20 @@ export interface PacketLogOptions extends LogGeometry {
   interfaceId?: number;
 }
 
-/** The producer's side of a packet log; at any time one thread may call `write`, `flush` and `roomFor`. */
+/**
+ * The producer's side of a packet log; at any time one thread may call `write`, `flush` and `roomFor`.
+ *
+ * @example Have a capture log all that it accepts
+ * ```ts
+ * import { BackgroundCapture, PacketLog, TickRing } from "@uspf/uspf";
+ *
+ * const log = PacketLog.create({ chunks: 8 }), ticks = TickRing.create(256);
+ * const options = { port: "soft:doc_log:1", ticks, log: log.buffer, filter: { decode: false } };
+ * await using capture = await BackgroundCapture.start(options);
+ * await capture.stop();
+ * console.assert(log.counts().packets === 0);
+ * ```
+ */
 export class PacketLog {
   readonly #words: Int32Array<SharedArrayBuffer>;
   readonly #bytes: Uint8Array<SharedArrayBuffer>;

@@ -65,6 +65,15 @@ const TICKS = "address, port and size of a tick";
  * Decides it; nothing is opened.
  *
  * @throws {TypeError} for a name that is no port's.
+ *
+ * @example The program for a socket
+ * ```ts
+ * import { PacketFilter, pushFilter } from "@uspf/uspf";
+ *
+ * const filter = PacketFilter.compile("udp dst port 5001", { decode: false });
+ * const { where, portOptions } = pushFilter({ port: "packet:eth0", filter });
+ * console.assert(where === "kernel" && portOptions.kernelFilter !== undefined);
+ * ```
  */
 export function pushFilter({ port, filter, push = "auto", all }: PushRequest): PushedFilter {
   const name = parsePortName(port), { expression } = filter;

@@ -15,7 +15,17 @@
 
 import { PARKED_WORD, type TickRing } from "./tick_ring.ts";
 
-/** Shared by rings that are made with it; every thread makes its own object over the same memory. */
+/**
+ * Shared by rings that are made with it; every thread makes its own object over the same memory.
+ *
+ * @example Two rings, one consumer
+ * ```ts
+ * import { Doorbell, TickRing } from "@uspf/uspf";
+ *
+ * const bell = new Doorbell(), rings = [1, 2].map(() => TickRing.create(256, 0, bell));
+ * console.assert(!bell.park(rings, 10)); // 10 ms, and nothing is ready
+ * ```
+ */
 export class Doorbell {
   readonly #word: Int32Array<SharedArrayBuffer>;
 

@@ -55,7 +55,17 @@ export const DEFAULT_MEAN_REVERSION: Readonly<MeanReversionOptions> = {
   orderRateHz: 100,
 };
 
-/** Buys what has fallen below its mean and sells what has risen above it. */
+/**
+ * Buys what has fallen below its mean and sells what has risen above it.
+ *
+ * @example With other options
+ * ```ts
+ * import { MeanReversion, TickRing, TradingEngine } from "@uspf/uspf";
+ *
+ * const options = { window: 128, entry: 3 };
+ * new TradingEngine(TickRing.create(256), (market) => new MeanReversion(market, options)).close();
+ * ```
+ */
 export class MeanReversion implements Strategy {
   readonly #options: Readonly<MeanReversionOptions>;
   readonly #market: Market;

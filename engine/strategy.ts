@@ -12,6 +12,19 @@ import type { InstrumentType, Side } from "./tick.ts";
  * A strategy is made once for an engine, by a {@linkcode StrategyFactory}, and
  * lives as long as it. It keeps what it needs per instrument in typed arrays of
  * {@linkcode Market.instrumentLimit} elements, under the `index` it is called with.
+ *
+ * @example Buys whatever is offered below 100
+ * ```ts
+ * import { Side, type Strategy, type StrategyMarket } from "@uspf/uspf";
+ *
+ * class Bargains implements Strategy {
+ *   constructor(readonly market: StrategyMarket) {}
+ *   onTick(index: number): void {
+ *     const { market } = this, ask = market.priceAt(index, Side.ask); // NaN before the first
+ *     if (ask < 100) market.order(Side.bid, market.instrumentAt(index), ask, 1);
+ *   }
+ * }
+ * ```
  */
 export interface Strategy {
   /**

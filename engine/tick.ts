@@ -86,6 +86,16 @@ export interface Tick {
  * @param words the ring's memory as words
  * @param floats the same memory as float32
  * @param word index of the record's first word
+ *
+ * @example What has been written
+ * ```ts
+ * import { InstrumentType, readTick, Side, writeTick } from "@uspf/uspf";
+ *
+ * const words = new Int32Array(4), floats = new Float32Array(words.buffer);
+ * const tick = { instrument: 7, type: InstrumentType.option, side: Side.ask, price: 1.5, quantity: 3 };
+ * writeTick(words, floats, 0, tick);
+ * console.assert(readTick(words, floats, 0).price === 1.5);
+ * ```
  */
 export function readTick(words: Int32Array, floats: Float32Array, word: number): Tick {
   const kind = words[word + KIND_WORD];
@@ -105,6 +115,19 @@ export function readTick(words: Int32Array, floats: Float32Array, word: number):
  * @param words the ring's memory as words
  * @param floats the same memory as float32
  * @param word index of the record's first word
+ *
+ * @example A producer of a ring
+ * ```ts
+ * import { InstrumentType, RECORD_SHIFT, RECORDS_WORD, Side, TickRing, writeTick } from "@uspf/uspf";
+ *
+ * const ring = TickRing.create(256), { words, floats, tail, mask } = ring;
+ * if (ring.claim(1) === 1) {
+ *   const tick = { instrument: 7, type: InstrumentType.future, side: Side.bid, price: 9, quantity: 1 };
+ *   writeTick(words, floats, RECORDS_WORD + ((tail & mask) << RECORD_SHIFT), tick);
+ *   ring.publish(1);
+ * }
+ * console.assert(ring.take(1) === 1 && ring.tickAt(0).instrument === 7);
+ * ```
  */
 export function writeTick(words: Int32Array, floats: Float32Array, word: number, tick: Tick): void {
   words[word + INSTRUMENT_WORD] = tick.instrument;

@@ -33,7 +33,7 @@
  */
 
 import type { Doorbell } from "./doorbell.ts";
-import { RECORD_SHIFT, RECORD_WORDS } from "./tick.ts";
+import { readTick, RECORD_SHIFT, RECORD_WORDS, type Tick } from "./tick.ts";
 
 /** First word of the memory: the bytes "uspf". */
 export const RING_MAGIC = 0x66707375;
@@ -66,13 +66,23 @@ const RECORD_WORDS_WORD = 3;
  * `publish`) and at most one the consumer's (`take`, `release`, `park`,
  * `parkAsync`); this is not checked, and nothing on the way of a tick throws.
  *
- * @example The record at a position
+ * @example Print what is ready
  * ```ts
- * import { RECORD_SHIFT } from "./tick.ts";
- * import { RECORDS_WORD, TickRing } from "./tick_ring.ts";
+ * import { TickRing } from "@uspf/uspf";
+ *
+ * const ring = TickRing.create(1024), count = ring.take(256);
+ * for (let i = 0; i < count; i++) console.log(ring.tickAt(i));
+ * ring.release(count);
+ * ```
+ *
+ * @example The words of the record at a position, for hot paths
+ * ```ts
+ * import { RECORD_SHIFT, RECORDS_WORD, TickRing } from "@uspf/uspf";
  *
  * const ring = TickRing.create(1024);
- * const word = RECORDS_WORD + ((ring.tail & ring.mask) << RECORD_SHIFT);
+ * const word = RECORDS_WORD + ((ring.head & ring.mask) << RECORD_SHIFT);
+ * const instrument = ring.words[word] >>> 0, price = ring.floats[word + 2];
+ * console.log(instrument, price);
  * ```
  */
 export class TickRing {
@@ -198,6 +208,15 @@ export class TickRing {
       ready = this.#tailSeen - head | 0;
     }
     return ready < max ? ready : max;
+  }
+
+  /**
+   * Consumer: the record at `index` of those that `take` has found ready, from 0, as an object: for logs and
+   * tools, as it allocates.
+   */
+  tickAt(index: number): Tick {
+    const position = this.words[HEAD_WORD] + index & this.mask;
+    return readTick(this.words, this.floats, RECORDS_WORD + (position << RECORD_SHIFT));
   }
 
   /** Consumer: gives the next `count` records back to the producer. */

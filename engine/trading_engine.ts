@@ -60,7 +60,18 @@ export interface EngineStats {
   profit: number;
 }
 
-/** Consumes tick rings on the thread that calls {@linkcode TradingEngine.poll}. */
+/**
+ * Consumes tick rings on the thread that calls {@linkcode TradingEngine.poll}.
+ *
+ * @example An engine on a ring
+ * ```ts
+ * import { MeanReversion, TickRing, TradingEngine } from "@uspf/uspf";
+ *
+ * const engine = new TradingEngine(TickRing.create(1024), (market) => new MeanReversion(market));
+ * console.assert(engine.poll(256) === 0 && engine.stats().profit === 0);
+ * engine.close();
+ * ```
+ */
 export class TradingEngine {
   readonly #rings: readonly TickRing[];
   #turn = 0;

@@ -17,7 +17,21 @@ export interface FakeGeometry {
   bufferBytes: number;
 }
 
-/** A port whose wire is this program. */
+/**
+ * A port whose wire is this program.
+ *
+ * @example A packet that comes, and one that is sent
+ * ```ts
+ * import { BypassIO, FakePort } from "@uspf/uspf";
+ *
+ * const port = new FakePort({ slotCount: 16, bufferBytes: 2048 }), io = new BypassIO(port);
+ * port.put(new Uint8Array(60));
+ * console.assert(io.rx() === 1 && io.lengths[0] === 60);
+ * io.tx(new Uint8Array(64));
+ * io.flush();
+ * console.assert(port.sent[0].length === 64);
+ * ```
+ */
 export class FakePort implements Port {
   /** Always `fake`. */
   readonly name = "fake";

@@ -18,6 +18,22 @@ const OWN = -1; // a fanout group that nobody has
  *
  * @throws {TypeError} for a name that is no port's.
  * @throws {PortError} where the port cannot be opened; its message names the remedy.
+ *
+ * @example Send a packet through a switch of one process
+ * ```ts
+ * import { advance, bufferByte, openPort, RING, RX, SLOT_WORDS, slotsReady, TX } from "@uspf/uspf";
+ *
+ * const sender = openPort("soft:doc_port:1", TX), receiver = openPort("soft:doc_port:2", RX);
+ * const [ring] = sender.tx, slot = ring.slotsAt + ring.words[ring.at + RING.head] * SLOT_WORDS;
+ * ring.bytes.fill(0xff, bufferByte(ring, slot), bufferByte(ring, slot) + 60);
+ * ring.words[slot + 1] = 60;
+ * advance(ring, 1);
+ * sender.txSync();
+ * receiver.rxSync();
+ * console.assert(slotsReady(receiver.rx[0]) === 1);
+ * sender.close();
+ * receiver.close();
+ * ```
  */
 export function openPort(text: string, directions: number, options: PortOptions = {}): Port {
   const name = parsePortName(text);

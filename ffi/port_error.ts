@@ -5,7 +5,20 @@ import { constants } from "node:os";
 
 const names = new Map(Object.entries(constants.errno).map(([name, code]) => [code, name]));
 
-/** A port could not be opened, synced or read; `code` is the errno's name, such as `"ENODEV"`. */
+/**
+ * A port could not be opened, synced or read; `code` is the errno's name, such as `"ENODEV"`.
+ *
+ * @example What went wrong
+ * ```ts
+ * import { openPort, PortError, RX } from "@uspf/uspf";
+ *
+ * try {
+ *   openPort("pcap:none.pcap", RX);
+ * } catch (error) {
+ *   console.assert(error instanceof PortError && error.code === "ENOENT");
+ * }
+ * ```
+ */
 export class PortError extends Error {
   /** Always `PortError`. */
   override readonly name = "PortError";

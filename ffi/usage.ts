@@ -10,6 +10,7 @@ export { print } from "./print.ts";
 
 /** A mistake in the arguments of a command: one line, and exit code 2. */
 export class UsageError extends Error {
+  /** Always `UsageError`. */
   override readonly name = "UsageError";
 }
 
@@ -56,16 +57,24 @@ export function cannotLoop(loop: number): UsageError {
   );
 }
 
-/** Turns a parser's complaint about a port name or an address into a usage error. */
+/**
+ * Turns a complaint about a port name, an address or an expression into a usage error; also of a promise.
+ *
+ * @throws {UsageError} where `parse` throws a TypeError, a RangeError or a SyntaxError.
+ */
 export function asUsage<T>(parse: () => T): T {
   try {
-    return parse();
+    const parsed = parse();
+    return parsed instanceof Promise ? parsed.catch(complain) as T : parsed;
   } catch (error) {
-    if (error instanceof TypeError || error instanceof RangeError) {
-      throw new UsageError(error.message);
-    }
-    throw error;
+    return complain(error);
   }
+}
+
+function complain(error: unknown): never {
+  const mistakes = [TypeError, RangeError, SyntaxError];
+  if (!mistakes.some((kind) => error instanceof kind)) throw error;
+  throw new UsageError((error as Error).message);
 }
 
 /**
@@ -78,9 +87,31 @@ export function onStopSignals(stop: () => void): void {
   }
 }
 
+/** A signal that is aborted when the program is told to end, as by Ctrl-C: see {@linkcode onStopSignals}. */
+export function stopSignal(): AbortSignal {
+  const controller = new AbortController();
+  onStopSignals(() => controller.abort());
+  return controller.signal;
+}
+
 /**
  * Runs a command: an expected failure is one line and exit code 1, a usage error 2, a bug keeps its stack.
  * That nobody reads its output any longer ends it as well as anything does. `voice`: how it speaks.
+ *
+ * @example A program that counts until Ctrl-C
+ * ```ts
+ * import { asUsage, BypassIO, print, runCommand, stopSignal } from "@uspf/uspf";
+ *
+ * async function main(): Promise<number> {
+ *   using io = asUsage(() => BypassIO.open(Deno.args[0] ?? "soft:lab:1", { tx: false }));
+ *   let packets = 0;
+ *   for await (const count of io.bursts({ signal: stopSignal() })) packets += count;
+ *   print(`${packets} packets`);
+ *   return 0;
+ * }
+ *
+ * if (import.meta.main) await runCommand(main);
+ * ```
  */
 export async function runCommand(
   command: () => Promise<number>,
@@ -104,7 +135,15 @@ function isExpected(error: unknown): boolean {
   return error instanceof Error && /^Cannot (load|use) "/.test(error.message);
 }
 
-/** Lets the event loop turn once: signals, timers, messages. */
+/** Lets the event loop turn once: timers, messages. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** An event loop that is never idle looks for signals every 30 turns only: so often it should be. */
+export const IDLE_EVERY_MS = 200;
+
+/** Lets the event loop have nothing to do for a moment, 2 ms here. */
+export function idle(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
 }

@@ -20,9 +20,11 @@ export type LogStyle = typeof LOG_STYLES[number];
 /** What programs may want to know beside the message. */
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** What a command ends with: its exit code, and whether that is a bug of ours. */
+/** What a command ends with. */
 export interface Failure {
+  /** Its exit code: 2 for a mistake in its arguments, else 1. */
   exitCode: number;
+  /** Whether it is a bug of ours, and not an expected failure. */
   bug: boolean;
 }
 

@@ -36,7 +36,17 @@ export interface PacketFilterOptions {
   decode?: boolean;
 }
 
-/** Decides which packets are kept. */
+/**
+ * Decides which packets are kept.
+ *
+ * @example What becomes of packets
+ * ```ts
+ * import { PacketFilter, VERDICT } from "@uspf/uspf";
+ *
+ * const filter = new PacketFilter({ destinationPort: 5001, expression: "tick.price > 100" });
+ * console.assert(filter.judge(new Uint8Array(20), 0, 20) === -VERDICT.expression);
+ * ```
+ */
 export class PacketFilter {
   /** The expression, compiled. */
   readonly expression?: Expression;

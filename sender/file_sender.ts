@@ -31,7 +31,28 @@ export interface FileSenderOptions {
   burst?: number;
 }
 
-/** Sends the packets of a file. */
+/**
+ * Sends the packets of a file.
+ *
+ * @example Replay a file twice as fast
+ * ```ts
+ * import { FileSender, openPort, RX, turn, TX } from "@uspf/uspf";
+ *
+ * async function replay(file: string, to: string): Promise<number> {
+ *   const source = openPort(`pcap:${file}`, RX, { speed: 2 }), port = openPort(to, TX);
+ *   const sender = new FileSender({ source, port });
+ *   while (!sender.done) {
+ *     sender.run(20);
+ *     await turn();
+ *   }
+ *   sender.flush();
+ *   const { sent } = sender.stats();
+ *   source.close();
+ *   port.close();
+ *   return sent;
+ * }
+ * ```
+ */
 export class FileSender {
   readonly #options: Required<FileSenderOptions>;
   readonly #from: Ring;

@@ -49,15 +49,25 @@ const NOISE_MEAN = 0xffff;
 
 /** How a market is made. */
 export interface MarketOptions {
-  /** From 0 to 4294967295; the same seed gives the same ticks. */
-  seed: number;
+  /** From 0 to 4294967295; the same seed gives the same ticks; 1 unless told. */
+  seed?: number;
   /** From 1 to 65536, numbered from 0; 16 unless told. */
   instruments?: number;
   /** How many ticks {@linkcode Market.ticks} holds; 1024 unless told. */
   maxBurst?: number;
 }
 
-/** An endless stream of ticks, a burst at a time. */
+/**
+ * An endless stream of ticks, a burst at a time.
+ *
+ * @example The first tick
+ * ```ts
+ * import { Market } from "@uspf/uspf";
+ *
+ * const market = new Market({ seed: 7, instruments: 100 });
+ * console.assert(market.fill(1) === 1 && market.ticks[0] < 100);
+ * ```
+ */
 export class Market {
   /**
    * The latest burst, four words a tick, as `PacketTemplate.write` takes them:
@@ -79,7 +89,7 @@ export class Market {
    *
    * @throws {RangeError} If an option is out of range.
    */
-  constructor({ seed, instruments = 16, maxBurst = 1024 }: MarketOptions) {
+  constructor({ seed = 1, instruments = 16, maxBurst = 1024 }: MarketOptions = {}) {
     checkCount("instruments", instruments, MAX_INSTRUMENTS);
     checkCount("ticks a burst", maxBurst, MAX_BURST);
     this.ticks = new Int32Array(maxBurst * TICK_WORDS);

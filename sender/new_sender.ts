@@ -9,8 +9,6 @@ import { PacketSender } from "./packet_sender.ts";
 import { PacketTemplate } from "./packet_template.ts";
 import type { SendOptions } from "./send_options.ts";
 
-const SOURCE_PORT = 5000, TTL = 64, PAYLOAD_BYTES = 14;
-
 /** Something that sends until it is done. */
 export type Sender = Pick<PacketSender, "done" | "run" | "flush" | "stats">;
 
@@ -37,12 +35,7 @@ function newFileSender(options: SendOptions): { port: Port; sender: Sender } {
 function newPacketSender(
   options: SendOptions & { maxBacklogNs?: number },
 ): { port: Port; sender: Sender } {
-  const template = new PacketTemplate({
-    ...options,
-    sourcePort: SOURCE_PORT,
-    ttl: TTL,
-    payloadBytes: PAYLOAD_BYTES,
-  });
+  const template = new PacketTemplate(options);
   const market = new Market({ ...options, maxBurst: options.burst });
   const port = openPort(options.port, TX, options.portOptions);
   return { port, sender: new PacketSender({ ...options, port, template, market }) };

@@ -33,7 +33,19 @@ export interface PacerOptions {
   maxBacklogNs?: number;
 }
 
-/** A schedule of packets, driven by the times that its caller passes in. */
+/**
+ * A schedule of packets, driven by the times that its caller passes in.
+ *
+ * @example A thousand a second
+ * ```ts
+ * import { Pacer } from "@uspf/uspf";
+ *
+ * const pacer = new Pacer({ rateHz: 1000, startNs: 0 });
+ * const due = pacer.due(5e6, 256); // after 5 ms
+ * pacer.sent(due);
+ * console.assert(pacer.waitNs(5e6) > 0);
+ * ```
+ */
 export class Pacer {
   readonly #rateHz: number;
   readonly #startNs: number;

@@ -63,7 +63,22 @@ export interface SendStats {
   syncs: number;
 }
 
-/** Sends generated packets on a port. */
+/**
+ * Sends generated packets on a port.
+ *
+ * @example A hundred ticks
+ * ```ts
+ * import { Market, openPort, PacketSender, PacketTemplate, TX } from "@uspf/uspf";
+ *
+ * const port = openPort("soft:doc_sender:1", TX);
+ * const template = new PacketTemplate({ destinationPort: 5001 }), market = new Market({ seed: 1 });
+ * const sender = new PacketSender({ port, template, market, count: 100 });
+ * while (!sender.done) sender.run(20);
+ * sender.flush();
+ * console.assert(sender.stats().sent === 100);
+ * port.close();
+ * ```
+ */
 export class PacketSender {
   readonly #options:
     & PacketSenderOptions

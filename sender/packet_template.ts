@@ -28,10 +28,25 @@ const TICK_BYTES = 14;
 const FIRST_TICK_WORD = 10;
 const PADDING_WORD = 14;
 
-/** The template's fields: a packet's, and how long its payload is. */
-export interface PacketTemplateFields extends PacketFields {
-  /** From 14, a tick, to 1472; what exceeds the tick is zeros. */
-  payloadBytes: number;
+/**
+ * What a packet has unless told: from 02:00:00:00:00:01, 10.0.0.1:5000 to everybody, 10.0.0.2:5001. The
+ * Ethernet address is a locally administered one (IEEE 802), the others are of a private network (RFC 1918).
+ */
+const DEFAULT_FIELDS: Required<PacketTemplateFields> = {
+  sourceMac: Uint8Array.of(2, 0, 0, 0, 0, 1),
+  destinationMac: new Uint8Array(6).fill(0xff),
+  sourceAddress: 0x0a000001,
+  destinationAddress: 0x0a000002,
+  sourcePort: 5000,
+  destinationPort: 5001,
+  ttl: 64,
+  payloadBytes: TICK_BYTES,
+};
+
+/** The template's fields: a packet's, and how long its payload is; by default those of `deno task send`. */
+export interface PacketTemplateFields extends Partial<PacketFields> {
+  /** From 14, a tick and the default, to 1472; what exceeds the tick is zeros. */
+  payloadBytes?: number;
 }
 
 /**
@@ -54,7 +69,21 @@ export type WritePacket = (
   quantityBits: number,
 ) => void;
 
-/** Builds the constant part of a packet once, and a writer for the rest. */
+/**
+ * Builds the constant part of a packet once, and a writer for the rest.
+ *
+ * @example A packet with a tick
+ * ```ts
+ * import { Market, PacketTemplate } from "@uspf/uspf";
+ *
+ * const template = new PacketTemplate({ destinationPort: 5002 }), market = new Market();
+ * const words = new Int32Array(template.packetWords), { ticks } = market;
+ * market.fill(1);
+ * template.write(words, 0, ticks[0], ticks[1], ticks[2], ticks[3]);
+ * const packet = new Uint8Array(words.buffer, 0, template.packetBytes);
+ * console.assert(packet[36] * 256 + packet[37] === 5002);
+ * ```
+ */
 export class PacketTemplate {
   /** The packet's length on the wire, without the Ethernet checksum. */
   readonly packetBytes: number;
@@ -79,9 +108,10 @@ export class PacketTemplate {
    *
    * @throws {RangeError} If a field is out of range.
    */
-  constructor(fields: PacketTemplateFields) {
-    checkPayload(fields.payloadBytes);
-    const packet = buildPacket(fields, new Uint8Array(fields.payloadBytes));
+  constructor(fields: PacketTemplateFields = {}) {
+    const all = { ...DEFAULT_FIELDS, ...fields };
+    checkPayload(all.payloadBytes);
+    const packet = buildPacket(all, new Uint8Array(all.payloadBytes));
     const words = wordsOf(packet);
     const partial = partialSum(words, packet.length);
     this.words = words;

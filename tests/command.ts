@@ -29,14 +29,17 @@ export function start(
   inside: (command: string[]) => string[] = (command) => command,
 ): Running {
   const main = name === "capture" ? "capture/main.ts" : "sender/main.ts";
-  const [program, ...words] = inside([
-    Deno.execPath(),
-    "run",
-    "-q",
-    `-P=${name}`,
-    main,
-    ...args,
-  ]);
+  return startProgram([`-P=${name}`, main, ...args], env, limitMs, inside);
+}
+
+/** Starts `deno run -q` with these arguments; it is killed after `limitMs`. */
+export function startProgram(
+  args: string[],
+  env: Record<string, string> = {},
+  limitMs = 30_000,
+  inside: (command: string[]) => string[] = (command) => command,
+): Running {
+  const [program, ...words] = inside([Deno.execPath(), "run", "-q", ...args]);
   const process = new Deno.Command(program, {
     args: words,
     cwd: root,

@@ -49,6 +49,14 @@ Deno.test("Deno.dlopen and pointers stand only in ffi", () => {
   }
 });
 
+Deno.test("examples import only the library, by its name", () => {
+  for (const file of filesOf("examples")) {
+    const text = Deno.readTextFileSync(new URL(file, root));
+    const targets = [...text.matchAll(/(?:from|import\() ?"([^"]+)"/g)].map((match) => match[1]);
+    assertEquals(targets, ["@uspf/uspf"], file);
+  }
+});
+
 Deno.test("mod.ts only re-exports", () => {
   const text = Deno.readTextFileSync(new URL("mod.ts", root)).replace(/\/\*\*[\s\S]*?\*\//g, "");
   const rest = text.replace(/export \{[\s\S]*?\} from "[^"]+";/g, "").replace(/\/\/.*/g, "").trim();

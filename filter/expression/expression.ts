@@ -26,7 +26,19 @@ export type Matches = (
   wireLength: number,
 ) => boolean;
 
-/** An expression of pcap-filter(7), with uspf's extras. */
+/**
+ * An expression of pcap-filter(7), with uspf's extras.
+ *
+ * @example Judge a packet
+ * ```ts
+ * import { Expression } from "@uspf/uspf";
+ *
+ * const arp = new Expression("arp"), packet = new Uint8Array(60);
+ * packet[12] = 0x08;
+ * packet[13] = 0x06;
+ * console.assert(arp.matches(packet, 0, packet.length, packet.length));
+ * ```
+ */
 export class Expression {
   /** As it was given. */
   readonly text: string;

@@ -5,7 +5,20 @@ import type { Span } from "./language/syntax.ts";
 
 const WIDTH = 72, BEFORE = 40; // of a long expression so much is shown, and so much of it before the place
 
-/** An expression that cannot be compiled; the message shows the place with a caret. */
+/**
+ * An expression that cannot be compiled; the message shows the place with a caret.
+ *
+ * @example Where a mistake is
+ * ```ts
+ * import { Expression, ExpressionError } from "@uspf/uspf";
+ *
+ * try {
+ *   new Expression("udp prot 5001");
+ * } catch (error) {
+ *   console.assert(error instanceof ExpressionError && error.offset === 4);
+ * }
+ * ```
+ */
 export class ExpressionError extends SyntaxError {
   /** Always `ExpressionError`. */
   override readonly name = "ExpressionError";

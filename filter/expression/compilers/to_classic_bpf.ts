@@ -42,6 +42,15 @@ export interface ClassicBpf {
  * SKF_NET_OFF), where they have no base.
  *
  * @throws {CannotPush} where it takes more instructions or memory than the kernel allows.
+ *
+ * @example A program as tcpdump -d shows it
+ * ```ts
+ * import { Expression, toClassicBpf } from "@uspf/uspf";
+ *
+ * const { bytes, text } = toClassicBpf(new Expression("udp dst port 5001").plan);
+ * console.log(text); // (000) ldh [12] …
+ * console.assert(bytes.length % 8 === 0);
+ * ```
  */
 export function toClassicBpf(plan: Plan): ClassicBpf {
   const program = new Compiler(plan).compile();

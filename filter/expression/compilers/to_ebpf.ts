@@ -64,6 +64,13 @@ interface Known {
  * its end, with r0 = 1 where the packet is accepted, else 0. It may use all other registers and the stack.
  *
  * @throws {CannotPush} where it would be larger than the kernel would have it.
+ *
+ * @example A program, one line an instruction
+ * ```ts
+ * import { Expression, toEbpf } from "@uspf/uspf";
+ *
+ * console.log(toEbpf(new Expression("udp dst port 5001").plan).text);
+ * ```
  */
 export function toEbpf(plan: Plan): Ebpf {
   return new Compiler(plan).compile();

@@ -16,7 +16,16 @@ import type { Node, Test, Value } from "./tree.ts";
 
 const MAX_LINES = 1000;
 
-/** The tree, a test a line, without a newline at the end; of a very large one the first lines. */
+/**
+ * The tree, a test a line, without a newline at the end; of a very large one the first lines.
+ *
+ * @example What an expression asks for
+ * ```ts
+ * import { Expression, printTree } from "@uspf/uspf";
+ *
+ * console.log(printTree(new Expression("udp or arp").tree));
+ * ```
+ */
 export function printTree(tree: Node): string {
   const lines: string[] = [];
   let left = 0;
