@@ -49,8 +49,14 @@ function blockOf({ level, what, why, remedy }: Finding, colours: boolean): strin
   return [
     `  ${shown}  ${first[0]}`,
     ...more.map((line) => " ".repeat(INDENT) + line),
-    ...remedy.map((line) => " ".repeat(INDENT + 2) + line),
+    ...remedy.flatMap(shellLines).map((line) => " ".repeat(INDENT + 2) + line),
   ];
+}
+
+/** Comments may be broken, commands not. */
+function shellLines(line: string): string[] {
+  if (!line.startsWith("# ")) return [line];
+  return wrap(line.slice(2), COLUMNS - INDENT - 4).map((part) => `# ${part}`);
 }
 
 function lineOf({ name, up, carrier, kind, driver, speed }: InterfaceLine): string {

@@ -81,6 +81,7 @@ function checkBacklog({ traffic }: Facts): Finding[] {
       `the kernel's backlog overflows: ${perSecond(dropped, seconds)} packets/s are dropped there`,
       "They had arrived, and were to be handed to another core, or to another interface (veth).",
       `sysctl -w net.core.netdev_max_backlog=${BACKLOG}`,
+      "# in the first network namespace, not in a container",
     ));
   }
   if (squeezed > 0) {

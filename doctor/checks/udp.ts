@@ -83,16 +83,19 @@ function checkReversePath({ traffic }: Facts, device: InterfaceFacts): Finding[]
 }
 
 function checkBuffer({ process }: Facts, { largestBuffer }: UdpFacts): Finding[] {
-  const bytes = largestBuffer ?? WANTED_BYTES;
+  const bytes = largestBuffer ?? 0;
   if (process.capabilities.includes("CAP_NET_ADMIN") || bytes >= WANTED_BYTES) {
     return [ok("udp.buffer", "a receive buffer of 64 MiB")];
   }
-  return [harms(
+  // Older kernels show the limit in the first network namespace only.
+  return [(largestBuffer === undefined ? note : harms)(
     "udp.buffer",
-    `a socket's buffer has ${Math.floor(bytes / 1024)} KiB at most; the port asks for 64 MiB`,
+    largestBuffer === undefined
+      ? "how large a socket's buffer may be is not shown here; the port asks for 64 MiB"
+      : `a socket's buffer has ${Math.floor(bytes / 1024)} KiB at most; the port asks for 64 MiB`,
     "What comes while the capture thread is away, and finds no room there, is lost.",
     `sysctl -w net.core.rmem_max=${WANTED_BYTES}`,
-    "# or CAP_NET_ADMIN, which has no such limit",
+    "# in the first network namespace, not in a container; or CAP_NET_ADMIN, which has no such limit",
   )];
 }
 
