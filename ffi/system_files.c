@@ -24,8 +24,6 @@ static const char *const open_to_all[] = {
 	"/sys/module/",         "/sys/fs/cgroup/",    "/sys/kernel/mm/",   "/lib/modules/",
 	"/dev/netmap",          "/dev/shm",           "/run/netns",        "/sys/class/net",
 };
-/* Of other processes: their name, and what their descriptors are. */
-static const char *const of_processes[] = { "/comm", "/fd", "/fd/", "/fdinfo/" };
 
 static int matches(const char *path, const char *allowed)
 {
@@ -34,28 +32,42 @@ static int matches(const char *path, const char *allowed)
 	return allowed[bytes - 1] == '/' ? strncmp(path, allowed, bytes) == 0 : strcmp(path, allowed) == 0;
 }
 
+/* What follows "/proc/N"; NULL: it is no process's. */
+static const char *of_process(const char *path)
+{
+	size_t digits = strncmp(path, "/proc/", 6) == 0 ? strspn(path + 6, "0123456789") : 0;
+
+	return digits == 0 ? NULL : path + 6 + digits;
+}
+
+static int is_number_in(const char *path, const char *folder)
+{
+	size_t bytes = strlen(folder);
+
+	return strncmp(path, folder, bytes) == 0 && path[bytes] != 0 &&
+	       path[bytes + strspn(path + bytes, "0123456789")] == 0;
+}
+
+/* To be read as a link only: what lies behind it may be anything. */
+static int is_descriptor(const char *path)
+{
+	const char *rest = of_process(path);
+
+	return rest != NULL && is_number_in(rest, "/fd/");
+}
+
 static int may_read(const char *path)
 {
+	const char *rest = of_process(path);
+
 	if (strstr(path, "/..") != NULL)
 		return 0;
 	for (size_t i = 0; i < sizeof(open_to_all) / sizeof(*open_to_all); i++) {
 		if (matches(path, open_to_all[i]))
 			return 1;
 	}
-	if (strncmp(path, "/proc/", 6) != 0 || path[6] < '1' || path[6] > '9')
-		return 0;
-	path += 6 + strspn(path + 6, "0123456789");
-	for (size_t i = 0; i < sizeof(of_processes) / sizeof(*of_processes); i++) {
-		/* What lies behind a descriptor is not opened: /fd/7/.. and /fd/7 are for read_link alone. */
-		if (matches(path, of_processes[i]))
-			return 1;
-	}
-	return 0;
-}
-
-static int is_descriptor(const char *path)
-{
-	return strncmp(path, "/proc/", 6) == 0 && strstr(path, "/fd/") != NULL;
+	return rest != NULL &&
+	       (strcmp(rest, "/comm") == 0 || strcmp(rest, "/fd") == 0 || is_number_in(rest, "/fdinfo/"));
 }
 
 int32_t uspf_read_file(const char *path, void *buffer, int32_t room)
@@ -63,7 +75,7 @@ int32_t uspf_read_file(const char *path, void *buffer, int32_t room)
 	int32_t at = 0;
 	int fd;
 
-	if (!may_read(path) || is_descriptor(path))
+	if (!may_read(path))
 		return -EACCES;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
@@ -107,10 +119,11 @@ int32_t uspf_read_folder(const char *path, void *buffer, int32_t room)
 
 int32_t uspf_read_link(const char *path, char *buffer, int32_t room)
 {
-	ssize_t bytes = may_read(path) ? readlink(path, buffer, (size_t)room) : -1;
+	ssize_t bytes;
 
-	if (!may_read(path))
+	if (!may_read(path) && !is_descriptor(path))
 		return -EACCES;
+	bytes = readlink(path, buffer, (size_t)room);
 	return bytes < 0 ? -errno : (int32_t)bytes;
 }
 

@@ -46,7 +46,8 @@ function checkAllowed({ cores }: Facts): Finding[] {
         ? "It is isolated, and so left out of what programs inherit: a capture has to be started with it."
         : `A capture with -c ${chosen.core} does not start.`,
       `taskset -c -p ${all} $$`,
-      `# in this shell, before the capture; for a service: CPUAffinity=${all}, AllowedCPUs=${all}`,
+      "# in this shell, before the capture; for a service, in its unit:",
+      `# CPUAffinity=${all}`,
     )];
   }
   if (allowed.length > 1) return [];
@@ -100,7 +101,8 @@ function checkIsolation({ cores }: Facts): Finding[] {
       "cores.tick",
       `core ${core} is isolated, but has a timer's tick`,
       "The tick takes a few microseconds, 100 to 1000 times a second.",
-      `# on the kernel's command line: nohz_full=${core} rcu_nocbs=${core}`,
+      "# on the kernel's command line:",
+      `# nohz_full=${core} rcu_nocbs=${core}`,
     )];
   }
   const better = isolated[0];
@@ -121,7 +123,8 @@ function checkIsolation({ cores }: Facts): Finding[] {
     "cores.isolated",
     "no core is isolated",
     `The scheduler may put other work on core ${core}, for which the capture then waits.`,
-    `# on the kernel's command line: isolcpus=managed_irq,domain,${core} nohz_full=${core} rcu_nocbs=${core}`,
+    "# on the kernel's command line:",
+    `# isolcpus=managed_irq,domain,${core} nohz_full=${core} rcu_nocbs=${core}`,
   )];
 }
 

@@ -5,11 +5,12 @@ import { formatCores } from "../facts/core_list.ts";
 import type { Facts } from "../facts/facts.ts";
 import { type Finding, harms, note, ok } from "../finding.ts";
 
-const OFTEN = 100; // a second: each takes some microseconds
+const OFTEN = 500; // a second: each takes some microseconds
+const FEWEST = 50;
 
 /** Interrupts of devices on the chosen core, while we looked. */
 export function checkInterrupts({ traffic, cores }: Facts): Finding[] {
-  const { core } = cores.chosen, least = OFTEN * traffic.seconds;
+  const { core } = cores.chosen, least = Math.max(FEWEST, OFTEN * traffic.seconds);
   const other = cores.allowed.find((one) => one !== core);
   const busy = Object.entries(traffic.grown).flatMap(([counter, by]) => {
     const [, number, name] = /^interrupt (\d+) (.*)$/.exec(counter) ?? [];
@@ -28,7 +29,8 @@ export function checkInterrupts({ traffic, cores }: Facts): Finding[] {
     what,
     why,
     ...busy.map(({ number }) => `echo ${other} > /proc/irq/${number}/smp_affinity_list`),
-    "# and irqbalance, if it runs, must leave them there: systemctl stop irqbalance",
+    "# and if irqbalance runs, which would bring them back:",
+    "systemctl stop irqbalance",
   )];
 }
 

@@ -99,8 +99,9 @@ function checkLocked(facts: Facts): Finding[] {
     "The port does not open: its frames, 18 MiB a queue, stay where the NIC writes to them.",
     mayRaise ? `ulimit -l ${kib}` : `prlimit --pid $$ --memlock=${kib * 1024}:${kib * 1024}`,
     mayRaise
-      ? "# in this shell, before the capture; in a service's unit: LimitMEMLOCK=infinity"
-      : "# as root, for this shell; in a service's unit: LimitMEMLOCK=infinity; or CAP_IPC_LOCK",
+      ? "# in this shell, before the capture; for a service, in its unit:"
+      : "# as root, for the capture's shell; or CAP_IPC_LOCK; for a service, in its unit:",
+    "# LimitMEMLOCK=infinity",
   )];
 }
 

@@ -11,8 +11,6 @@ import { driverCounters } from "../../ffi/ethtool.ts";
 import { allLinks } from "../../ffi/netlink.ts";
 import type { SystemFiles } from "../../ffi/system_files.ts";
 
-const USER_HZ = 100;
-
 /** What was counted in a while. */
 export interface TrafficFacts {
   seconds: number;
@@ -58,9 +56,10 @@ export function isLoss(counter: string): boolean {
   const [place, name] = counter.split(" ");
   if (place === "link") return /^rx_(dropped|missed|fifo|over|crc|frame|length)/.test(name);
   if (place !== "driver" || /tx|xdp_redirect/.test(name)) return false;
-  return /drop|discard|miss|no_?buf|no_dma|overrun|overflow|out_of_buf|alloc.*fail|crc_err/.test(
-    name,
-  );
+  return /drop|discard|miss|no_?buf|no_dma|overrun|overflow|out_of_buf|alloc.*fail|(crc|over|fifo)_err/
+    .test(
+      name,
+    );
 }
 
 function prefixed(place: string, counters: Record<string, number>): Counters {
@@ -98,9 +97,9 @@ function interruptsOn(text: string, core: number): Counters {
   }));
 }
 
-/** Time of all cores, and what the hypervisor took of it, in seconds. */
+/** Time of all cores, and what the hypervisor took of it, in the kernel's ticks. */
 function time(text: string): Counters {
   const fields = /^cpu\s+(.*)$/m.exec(text)?.[1].split(/\s+/).map(Number) ?? [];
   const all = fields.slice(0, 8).reduce((sum, ticks) => sum + ticks, 0);
-  return { "time all": all / USER_HZ, "time stolen": (fields[7] ?? 0) / USER_HZ };
+  return { "time all": all, "time stolen": fields[7] ?? 0 };
 }
