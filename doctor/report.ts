@@ -16,29 +16,25 @@ const COLUMNS = 80, INDENT = 9;
 const WORDS: Record<Level, string> = { stops: "STOPS", harms: "HARMS", note: "note", ok: "ok" };
 const COLOURS: Record<Level, number> = { stops: 31, harms: 33, note: 36, ok: 32 };
 
-/** The report; colours are for terminals. */
-export function reportLines(facts: Facts, findings: Findings, colours: boolean): string[] {
-  const { machine, port } = findings,
-    blocks = (list: Finding[]) => list.flatMap((finding) => blockOf(finding, colours));
-  if (facts.port === undefined) {
-    return [
-      "machine",
-      ...blocks([...machine, ...port]),
-      "",
-      "interfaces",
-      ...facts.interfaces.map(lineOf),
-      "",
-      ...summary(findings, facts),
-    ];
-  }
+/** The report; colours are for terminals. Without facts there is nothing but the findings. */
+export function reportLines(
+  facts: Facts | undefined,
+  { machine, port }: Findings,
+  colours: boolean,
+): string[] {
+  const blocks = (list: Finding[]) => list.flatMap((finding) => blockOf(finding, colours));
+  const name = facts?.port?.text, interfaces = facts?.interfaces ?? [];
+  const second = name !== undefined
+    ? ["", `port ${name}`, ...blocks(port)]
+    : [...blocks(port), ...(interfaces.length > 0 ? ["", "interfaces"] : [])];
   return [
     "machine",
     ...blocks(machine),
+    ...second,
+    ...(name === undefined ? interfaces.map(lineOf) : []),
     "",
-    `port ${facts.port.text}`,
-    ...blocks(port),
-    "",
-    ...summary(findings, facts),
+    ...wrap(verdict([...machine, ...port], name), COLUMNS),
+    ...(name === undefined ? hint(interfaces) : []),
   ];
 }
 
@@ -65,21 +61,22 @@ function lineOf({ name, up, carrier, kind, driver, speed }: InterfaceLine): stri
   return `  ${name.padEnd(15)} ${words.filter((word) => word !== undefined).join(", ")}`;
 }
 
-function summary({ machine, port }: Findings, facts: Facts): string[] {
-  const all = [...machine, ...port];
-  const count = (level: Level) => all.filter((finding) => finding.level === level).length;
+function verdict(findings: Finding[], name: string | undefined): string {
+  const count = (level: Level) => findings.filter((finding) => finding.level === level).length;
   const stops = count("stops"), harms = count("harms");
-  const target = facts.port === undefined ? "a capture" : `a capture of ${facts.port.text}`;
-  const verdict = stops > 0
-    ? `${things(stops)} would stop ${target}${harms > 0 ? `, ${things(harms)} would harm it` : ""}`
-    : harms > 0
-    ? `nothing would stop ${target}, ${things(harms)} would harm it`
+  const target = name === undefined ? "a capture" : `a capture of ${name}`;
+  if (stops > 0) {
+    return `${things(stops)} would stop ${target}` +
+      (harms > 0 ? `, ${things(harms)} would harm it` : "");
+  }
+  return harms > 0
+    ? `nothing here would stop ${target}, ${things(harms)} would harm it`
     : `nothing here would stop or harm ${target}`;
-  const example = facts.interfaces.find(({ name, up }) => up && name !== "lo")?.name ?? "eth0";
-  return [
-    ...wrap(verdict, COLUMNS),
-    ...(facts.port === undefined ? [`a port as well: -i PORT, such as -i xdp:${example}`] : []),
-  ];
+}
+
+function hint(interfaces: InterfaceLine[]): string[] {
+  const some = interfaces.find(({ name, up }) => up && name !== "lo")?.name;
+  return some === undefined ? [] : [`to look at a port, too: -i PORT, such as -i xdp:${some}`];
 }
 
 function things(count: number): string {

@@ -176,10 +176,13 @@ testNetwork(
 
 testNetwork("deno task doctor knows a capture's XDP program as ours", {}, async (testbed) => {
   const capture = await startCapture(testbed, ["-i", "xdp:r0"]);
-  const { what } = finding(await diagnoseIn(testbed, ["-i", "xdp:r0"]), "xdp.shared", "note");
+  const { what } = finding(await diagnoseIn(testbed, ["-i", "xdp:r0"]), "xdp.shared", "stops");
   assertMatch(what, /"uspf_[0-9a-f]{8}", native, of process \d+ \(deno\), another capture's$/);
   const behind = finding(await diagnoseIn(testbed, ["-i", "packet:r0"]), "xdp.front", "harms");
   assertMatch(behind.why, /takes its packets off the interface/);
+  const second = (command: string[]) => testbed.inside("right", command);
+  const refused = await start("capture", ["-i", "xdp:r0", "-r", "1"], {}, 30_000, second).finished;
+  assertEquals(refused.code, 1);
   await stopCapture(capture);
 });
 
@@ -371,6 +374,25 @@ Deno.test("deno task doctor -i pcap: tells whether the file can be read", async 
     assertEquals((await diagnose(["-i", `pcap:${path}`])).code, code, path);
   }
   await Deno.remove(file);
+});
+
+Deno.test("deno task doctor says that the native library is missing", async () => {
+  const folder = await Deno.makeTempDir();
+  const files = ["deno.json", "deno.lock", "ffi", "doctor"];
+  const script = `cp -r ${files.join(" ")} ${folder} && rm -r ${folder}/ffi/build`;
+  const cwd = new URL("..", import.meta.url);
+  await new Deno.Command("sh", { args: ["-euc", script], cwd }).output();
+  for (
+    const [args, shown] of [[[], /STOPS {2}the native library/], [["--json"], /"id":"library"/]]
+  ) {
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-q", "-P=doctor", "doctor/main.ts", ...args as string[]],
+      cwd: folder,
+    }).output();
+    assertEquals([code, new TextDecoder().decode(stderr)], [1, ""]);
+    assertMatch(new TextDecoder().decode(stdout), shown as RegExp);
+  }
+  await Deno.remove(folder, { recursive: true });
 });
 
 const WRONG: [string[], RegExp][] = [

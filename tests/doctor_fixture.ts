@@ -34,6 +34,15 @@ export class Files implements SystemFiles {
   }
 }
 
+const ROOTS = [
+  "CAP_NET_ADMIN",
+  "CAP_NET_RAW",
+  "CAP_IPC_LOCK",
+  "CAP_SYS_ADMIN",
+  "CAP_PERFMON",
+  "CAP_BPF",
+];
+
 /** A host for trading as it should be: eight cores, of which the last four are left alone. */
 export const GOOD_HOST: Facts = {
   kernel: {
@@ -63,8 +72,8 @@ export const GOOD_HOST: Facts = {
   process: {
     program: "/usr/bin/deno",
     root: true,
-    capabilities: ["CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_IPC_LOCK", "CAP_PERFMON", "CAP_BPF"],
-    obtainable: ["CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_IPC_LOCK", "CAP_PERFMON", "CAP_BPF"],
+    capabilities: ROOTS,
+    obtainable: ROOTS,
     noNewPrivileges: false,
     userNamespace: false,
     controlGroup: {},
@@ -110,6 +119,7 @@ export const GOOD_NIC: InterfaceFacts = {
     combinedChannels: { now: 4, max: 64 },
     rxRing: { now: 4096, max: 4096 },
     pause: { negotiated: false, rx: false, tx: false },
+    coalescing: { rxUs: 0, adaptive: false },
     indirection: [0, 1, 2, 3, 0, 1, 2, 3],
     rules: 0,
     features: {},

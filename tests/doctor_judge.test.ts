@@ -651,7 +651,7 @@ Deno.test("reportLines colours the levels where it is asked to", () => {
   const plain = reportLines(facts, judge(facts), false).join("\n");
   const coloured = reportLines(facts, judge(facts), true).join("\n");
   assertEquals(plain.includes("\x1b"), false);
-  assertMatch(coloured, /\x1b\[31mSTOPS\x1b\[0m {2}"eth0" is set down/); // deno-lint-ignore no-control-regex
+  assertEquals(coloured.includes('\x1b[31mSTOPS\x1b[0m  "eth0" is set down'), true);
   // deno-lint-ignore no-control-regex
   assertEquals(coloured.replace(/\x1b\[\d+m/g, ""), plain);
 });

@@ -6,16 +6,19 @@ import type { InterfaceFacts } from "../facts/interface.ts";
 import { type Finding, harms, note, ok, stops } from "../finding.ts";
 
 const MOST_XDP_QUEUES = 16; // MAX_QUEUES in xdp.h
+const SHORT_US = 10;
 
 /** Queues, how packets are spread over them, and their rings. */
 export function checkQueues(facts: Facts): Finding[] {
   const { port, interface: device } = facts;
   if (port === undefined || device === undefined) return [];
-  if (!["xdp", "packet", "netmap"].includes(port.kind)) return checkRing(device);
-  return [...checkChoice(facts, device), ...checkRing(device)];
+  const rest = [...checkRing(device), ...checkCoalescing(port.kind, device)];
+  return ["xdp", "packet", "netmap"].includes(port.kind)
+    ? [...checkChoice(facts, device), ...rest]
+    : rest;
 }
 
-function checkChoice({ port, kernel }: Facts, device: InterfaceFacts): Finding[] {
+function checkChoice({ port, kernel, traffic }: Facts, device: InterfaceFacts): Finding[] {
   const { queues, link } = device, { kind, queue } = port!, { name } = link;
   if (queues === undefined) {
     const what = "/sys shows another network namespace than this";
@@ -35,7 +38,7 @@ function checkChoice({ port, kernel }: Facts, device: InterfaceFacts): Finding[]
       ...(more(device, queue + 1) ?? [`# open another: -i ${kind}:${name}-${queues - 1}`]),
     )];
   }
-  if (queue !== undefined) return checkShare(device, kind, queue, queues);
+  if (queue !== undefined) return checkShare(device, kind, queue, queues, traffic);
   if (kind === "xdp" && queues > MOST_XDP_QUEUES) {
     return [stops(
       "queues.many",
@@ -71,6 +74,7 @@ function checkShare(
   kind: string,
   queue: number,
   queues: number,
+  traffic: Facts["traffic"],
 ): Finding[] {
   const { indirection, rules = 0 } = device, { name } = link;
   const entries = indirection?.filter((entry) => entry === queue).length;
@@ -98,9 +102,38 @@ function checkShare(
   return [harms(
     "queues.share",
     `queue ${queue} is one of ${queues}, and has ${share} of the streams` +
-      (rules > 0 ? ` (and ${rules} ntuple rules)` : ""),
+      (rules > 0 ? ` (and ${rules} ntuple rules)` : "") + seen(traffic, queue),
     `The port receives these; ${rest}.`,
     ...remedies,
+  )];
+}
+
+/** What came into each queue while we looked, where the driver counts that: `rx_queue_2_packets`, `rx-2.packets`. */
+function seen({ grown, seconds }: Facts["traffic"], queue: number): string {
+  let ours = 0, others = 0;
+  for (const [counter, by] of Object.entries(grown)) {
+    const number = /^driver rx[-_]?(?:queue_)?(\d+)[_.](?:rx_)?packets$/.exec(counter)?.[1];
+    if (number === undefined) continue;
+    if (Number(number) === queue) ours += by;
+    else others += by;
+  }
+  if (ours + others === 0) return "";
+  return `; in ${seconds.toFixed(1)} s ${ours} packets came into it, ${others} into others`;
+}
+
+/** netmap's syncs look at the ring itself. */
+function checkCoalescing(kind: string, { device, link }: InterfaceFacts): Finding[] {
+  const { coalescing } = device;
+  if (coalescing === undefined || kind === "netmap") return [];
+  const { rxUs, adaptive } = coalescing;
+  if (!adaptive && rxUs <= SHORT_US) return [];
+  return [note(
+    "coalescing",
+    adaptive
+      ? `"${link.name}" holds interrupts back as long as its driver likes (adaptive-rx)`
+      : `"${link.name}" holds interrupts back for up to ${rxUs} µs (rx-usecs)`,
+    "So much later comes a packet that no others follow; in exchange there are fewer interrupts.",
+    `ethtool -C ${link.name}${adaptive ? " adaptive-rx off" : ""} rx-usecs 0`,
   )];
 }
 

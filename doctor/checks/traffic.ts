@@ -6,11 +6,13 @@ import { isLoss } from "../facts/traffic.ts";
 import { type Finding, harms, note, ok } from "../finding.ts";
 
 const SHOWN = 4; // counters in a line: drivers count a loss at several places
+const SHORTEST_S = 0.05;
 const BACKLOG = 10_000, BUDGET = 600;
 
 /** Everything that was watched for a while. */
 export function checkTraffic(facts: Facts): Finding[] {
-  const { port } = facts;
+  const { port, traffic } = facts;
+  if (traffic.seconds < SHORTEST_S) return []; // --seconds 0
   return [
     ...(facts.interface === undefined ? [] : checkArrivals(facts, facts.interface.link.name)),
     ...checkBacklog(facts),

@@ -10,23 +10,17 @@ const ETHERNET_BYTES = 14;
 const OFF = { native: "xdpdrv", generic: "xdpgeneric", offloaded: "xdpoffload" };
 
 /** Programs, modes, buffers. */
-export function checkXdp({ port, interface: device }: Facts): Finding[] {
+export function checkXdp(facts: Facts): Finding[] {
+  const { port, interface: device } = facts;
   if (port === undefined || device === undefined) return [];
   if (port.kind !== "xdp") return device.program === undefined ? [] : [inFront(device)];
-  return [...checkProgram(device), ...checkDriver(device), ...checkMtu(device)];
+  return [...checkProgram(facts, device), ...checkDriver(device), ...checkMtu(device)];
 }
 
-function checkProgram({ program, link }: InterfaceFacts): Finding[] {
+function checkProgram(facts: Facts, { program, link, queues = 1 }: InterfaceFacts): Finding[] {
   if (program === undefined) return [];
-  const what = describe(program, link.name);
-  if (isOurs(program)) {
-    return [note(
-      "xdp.shared",
-      `${what}, another capture's`,
-      "A second port shares it if both want the same packets (-p, -d, -f) and other queues.",
-      ...endOf(program, link.name),
-    )];
-  }
+  const what = describe(program, link.name), end = endOf(program, link.name);
+  if (isOurs(program)) return [checkSharing(facts, queues, `${what}, another capture's`, end)];
   return [stops(
     "xdp.program",
     what,
@@ -35,6 +29,29 @@ function checkProgram({ program, link }: InterfaceFacts): Finding[] {
       : "An interface has one program, and that is not ours: the port does not open.",
     ...endOf(program, link.name),
   )];
+}
+
+/** It has at least one queue, so that there is none left where there is but one, or all are wanted. */
+function checkSharing(facts: Facts, queues: number, what: string, end: string[]): Finding {
+  const { port, process } = facts, id = "xdp.shared", all = port!.queue === undefined;
+  if (all || queues === 1) {
+    const others = `# or leave it its queue, and take others, as in -i xdp:${port!.interface}-0`;
+    const why = "It has a queue that this port wants: the port does not open.";
+    return stops(id, what, why, ...end, ...(queues === 1 ? [] : [others]));
+  }
+  if (!process.capabilities.includes("CAP_SYS_ADMIN")) {
+    const why =
+      "Only who has CAP_SYS_ADMIN may share another process's program: the port does not open.";
+    return stops(
+      id,
+      what,
+      why,
+      ...end,
+      "# or as root, with CAP_SYS_ADMIN; or both in one: --rings",
+    );
+  }
+  const why = "This port shares it, if both want the same packets (-p, -d, -f), and other queues.";
+  return note(id, what, why, ...end);
 }
 
 /** Other ports come behind it. */

@@ -1,0 +1,21 @@
+/**
+ * Purpose: is the native library there? Without it nothing can be captured, nor asked of the kernel.
+ */
+import { libraryPath, loadLibrary } from "../../ffi/library.ts";
+import { type Finding, ok, stops } from "../finding.ts";
+
+/** Loads it. */
+export function checkLibrary(): Finding {
+  try {
+    loadLibrary();
+    return ok("library", `Deno ${Deno.version.deno}, native library ${libraryPath()}`);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    return stops(
+      "library",
+      "the native library does not load",
+      `${error.message}.`,
+      "deno task build",
+    );
+  }
+}
