@@ -16,6 +16,16 @@ export interface Diagnosis {
   facts: Facts;
 }
 
+/** Why a test that runs these programs cannot be run here; nothing: they are there. */
+export function without(...programs: string[]): string | undefined {
+  const isThere = (program: string) =>
+    new Deno.Command("sh", { args: ["-c", 'command -v "$0"', program], stdout: "null" })
+      .outputSync()
+      .success;
+  const missing = programs.filter((program) => !isThere(program));
+  return missing.length > 0 ? `no ${missing.join(", ")} here` : undefined;
+}
+
 /** The doctor's command line; `deno` is the program to run it with. */
 export function doctorCommand(args: string[], deno = Deno.execPath()): string[] {
   return [deno, "run", "-q", "-P=doctor", `${root}doctor/main.ts`, ...args];

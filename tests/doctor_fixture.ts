@@ -95,7 +95,7 @@ export const GOOD_HOST: Facts = {
   },
   interfaces: [{ name: "lo", up: true, carrier: true }, { name: "eth0", up: true, carrier: true }],
   namespaces: [],
-  traffic: { seconds: 1, grown: { "time all": 8, "link rx_packets": 1000 }, lostBefore: {} },
+  traffic: { seconds: 1, grown: { "time all": 800, "link rx_packets": 1000 }, lostBefore: {} },
 };
 
 /** A NIC as it should be. */

@@ -6,7 +6,7 @@ import type { Facts } from "../facts/facts.ts";
 import { type Finding, harms, note, ok, stops } from "../finding.ts";
 
 const LATE_US = 20; // a wake-up that takes longer than the packet's own way
-const STOLEN = 0.01;
+const STOLEN = 0.01, FEWEST_TICKS = 3; // a tick is 10 ms
 
 /** All about cores. */
 export function checkCores(facts: Facts): Finding[] {
@@ -46,7 +46,7 @@ function checkAllowed({ cores }: Facts): Finding[] {
         ? "It is isolated, and so left out of what programs inherit: a capture has to be started with it."
         : `A capture with -c ${chosen.core} does not start.`,
       `taskset -c -p ${all} $$`,
-      "# in this shell, before the capture; for a service, in its unit:",
+      "# in this shell, before the capture, if its control group (cpuset) allows; a service, in its unit:",
       `# CPUAffinity=${all}`,
     )];
   }
@@ -76,7 +76,7 @@ function checkQuota({ process, cores }: Facts): Finding[] {
 
 function checkStolen({ traffic, cores }: Facts): Finding[] {
   const all = traffic.grown["time all"] ?? 0, stolen = traffic.grown["time stolen"] ?? 0;
-  if (all > 0 && stolen / all > STOLEN) {
+  if (stolen >= FEWEST_TICKS && stolen / all > STOLEN) {
     return [harms(
       "cores.stolen",
       `the hypervisor took ${(stolen / all * 100).toFixed(0)} % of the cores' time`,

@@ -2,6 +2,7 @@
  * Purpose: do packets arrive, and which counters of lost ones grow?
  */
 import type { Facts } from "../facts/facts.ts";
+import type { InterfaceFacts } from "../facts/interface.ts";
 import { isLoss } from "../facts/traffic.ts";
 import { type Finding, harms, note, ok } from "../finding.ts";
 
@@ -14,14 +15,14 @@ export function checkTraffic(facts: Facts): Finding[] {
   const { port, traffic } = facts;
   if (traffic.seconds < SHORTEST_S) return []; // --seconds 0
   return [
-    ...(facts.interface === undefined ? [] : checkArrivals(facts, facts.interface.link.name)),
+    ...(facts.interface === undefined ? [] : checkArrivals(facts, facts.interface)),
     ...checkBacklog(facts),
     ...(port === undefined || port.kind === "udp" ? checkSockets(facts) : []),
   ];
 }
 
-function checkArrivals(facts: Facts, name: string): Finding[] {
-  const { traffic } = facts, packets = traffic.grown["link rx_packets"] ?? 0;
+function checkArrivals(facts: Facts, { link }: InterfaceFacts): Finding[] {
+  const { traffic } = facts, { name } = link, packets = traffic.grown["link rx_packets"] ?? 0;
   const losses = Object.entries(traffic.grown).filter(([counter]) => isLoss(counter))
     .sort(([, a], [, b]) => b - a);
   const found = losses.length > 0 ? [lossOf(facts, name, losses)] : [];
