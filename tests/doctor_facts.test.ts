@@ -236,7 +236,8 @@ Deno.test("readCounters reads what is dropped where, and interrupts of one core"
         "/proc/interrupts":
           `           CPU0       CPU2\n 38:   5   ${n}00  PCI-MSIX 1-edge   eth0-rx-0\n` +
           `LOC:   9   9   Local timer interrupts\n`,
-        "/proc/stat": `cpu  100 0 0 ${n}00 0 0 0 ${n}0 0 0\ncpu0 1 2\n`,
+        "/proc/stat":
+          `cpu  100 0 0 ${n}00 0 0 0 ${n}0 0 0\ncpu0 1 2\ncpu2 ${n}0 0 0 ${n}0 ${n}0 0 0 0 0 0\n`,
       }),
       "",
       2,
@@ -250,6 +251,8 @@ Deno.test("readCounters reads what is dropped where, and interrupts of one core"
     "interrupt 38 eth0-rx-0": 200,
     "time all": 220,
     "time stolen": 20,
+    "core all": 60,
+    "core busy": 20,
   });
   assertEquals(trafficBetween({}, at(1), 1).grown, {}); // a counter that was not there has not grown
 });

@@ -150,6 +150,22 @@ const CASES: [PortFacts | undefined, Parameters<typeof host>[1], Level, string, 
     [packet, { memory: { availableBytes: 2 ** 27 } }, "note", "memory.free", /128 MiB/, /ps -eo/],
     [
       packet,
+      { traffic: { grown: { "core all": 100, "core busy": 63 } } },
+      "harms",
+      "cores.busy",
+      /core 7 was 63 % busy/,
+      /^ps -eLo .*'\$1 == 7'/,
+    ],
+    [
+      udp,
+      { process: { capabilities: [] }, port: { udp: { busyRead: 0 } } },
+      "note",
+      "udp.busy-poll",
+      /interrupt/,
+      /^sysctl -w net\.core\.busy_read=50/,
+    ],
+    [
+      packet,
       { traffic: { grown: { "time stolen": 40 } } },
       "harms",
       "cores.stolen",
@@ -709,6 +725,16 @@ for (const [kind, port] of Object.entries({ ...PORTS, none: undefined })) {
     assertLess(lines.length, 24);
   });
 }
+
+Deno.test("judge does not say of an interface that is down that nothing arrives there", () => {
+  const quiet = { seconds: 1, grown: { "link rx_packets": 0 } };
+  const ids = (up: boolean) =>
+    findingsOf(host(packet, { interface: { link: { up } }, traffic: quiet })).map(({ id }) => id);
+  assertEquals([ids(false).includes("traffic.none"), ids(true).includes("traffic.none")], [
+    false,
+    true,
+  ]);
+});
 
 Deno.test("reportLines colours the levels where it is asked to", () => {
   const facts = host(packet, { interface: { link: { up: false } } });

@@ -6,6 +6,7 @@ import type { Facts } from "../facts/facts.ts";
 import { type Finding, harms, note, ok, stops } from "../finding.ts";
 
 const LATE_US = 20; // a wake-up that takes longer than the packet's own way
+const BUSY = 0.25, ENOUGH_TICKS = 20;
 const STOLEN = 0.01, FEWEST_TICKS = 3; // a tick is 10 ms
 
 /** All about cores. */
@@ -17,6 +18,7 @@ export function checkCores(facts: Facts): Finding[] {
     ...usable,
     ...checkQuota(facts),
     ...checkStolen(facts),
+    ...checkBusy(facts),
     ...checkIsolation(facts),
     ...checkSpeed(facts),
     ...checkSiblings(facts),
@@ -90,6 +92,19 @@ function checkStolen({ traffic, cores }: Facts): Finding[] {
     "this is a virtual machine",
     "Its cores may be taken away at any time, for milliseconds; none was, to speak of, while we looked.",
     "# a machine of your own, or cores that are pinned and not shared (dedicated vCPUs)",
+  )];
+}
+
+function checkBusy({ traffic, cores }: Facts): Finding[] {
+  const all = traffic.grown["core all"] ?? 0, busy = traffic.grown["core busy"] ?? 0;
+  if (all < ENOUGH_TICKS || busy / all < BUSY) return [];
+  const { core } = cores.chosen;
+  return [harms(
+    "cores.busy",
+    `core ${core} was ${(busy / all * 100).toFixed(0)} % busy while we looked`,
+    "The capture thread takes turns with what runs there.",
+    `ps -eLo psr,pcpu,pid,comm --sort -pcpu | awk '$1 == ${core}' | head -n 5`,
+    "# end that, move it (taskset), or choose another core: -c",
   )];
 }
 

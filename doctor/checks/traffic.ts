@@ -27,6 +27,7 @@ function checkArrivals(facts: Facts, { link }: InterfaceFacts): Finding[] {
     .sort(([, a], [, b]) => b - a);
   const found = losses.length > 0 ? [lossOf(facts, name, losses)] : [];
   const rate = perSecond(packets, traffic.seconds), seconds = traffic.seconds.toFixed(1);
+  if (packets === 0 && (!link.up || !link.carrier)) return found; // which has been said
   if (packets === 0) {
     return [
       ...found,

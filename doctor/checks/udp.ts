@@ -19,6 +19,7 @@ export function checkUdp(facts: Facts): Finding[] {
     ...checkRoute(facts, port.udp),
     ...(device === undefined ? [] : checkReversePath(facts, device)),
     ...checkBuffer(facts, port.udp),
+    ...checkPolling(facts, port.udp),
   ];
 }
 
@@ -96,6 +97,18 @@ function checkBuffer({ process }: Facts, { largestBuffer }: UdpFacts): Finding[]
     "What comes while the capture thread is away, and finds no room there, is lost.",
     `sysctl -w net.core.rmem_max=${WANTED_BYTES}`,
     "# in the first network namespace, not in a container; or CAP_NET_ADMIN, which has no such limit",
+  )];
+}
+
+/** A socket may ask for it only with CAP_NET_ADMIN. */
+function checkPolling({ process }: Facts, { busyRead }: UdpFacts): Finding[] {
+  if (busyRead !== 0 || process.capabilities.includes("CAP_NET_ADMIN")) return [];
+  return [note(
+    "udp.busy-poll",
+    "a read waits for the NIC's interrupt instead of asking its driver",
+    "The port asks for busy polling, which takes CAP_NET_ADMIN: packets come some microseconds later.",
+    "sysctl -w net.core.busy_read=50",
+    "# or CAP_NET_ADMIN",
   )];
 }
 

@@ -36,6 +36,8 @@ export interface UdpFacts {
   taken?: { holder?: Holder };
   /** The largest receive buffer that a socket may ask for, in bytes. */
   largestBuffer?: number;
+  /** `net.core.busy_read`: for how many microseconds a read polls the driver, unless a socket says otherwise. */
+  busyRead?: number;
   /** The first port that everybody may have. */
   firstFreePort: number;
 }
@@ -84,6 +86,7 @@ function udpFacts(
     route: links.find(({ index }) => index === route)?.name,
     taken: takenBy(files, address, port, group),
     largestBuffer: numberIn(files, "/proc/sys/net/core/rmem_max"),
+    busyRead: numberIn(files, "/proc/sys/net/core/busy_read"),
     firstFreePort: numberIn(files, "/proc/sys/net/ipv4/ip_unprivileged_port_start") ?? 1024,
   };
 }

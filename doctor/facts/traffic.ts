@@ -3,8 +3,8 @@
  *
  * ```text
  *  NIC            kernel's backlog     IPv4 and UDP        this machine
- *  link rx_…      softnet dropped      ip …, udp …         steal, throttled
- *  driver rx_…    softnet squeezed                         interrupt N name, on the chosen core
+ *  link rx_…      softnet dropped      ip …, udp …         time stolen
+ *  driver rx_…    softnet squeezed                         interrupt N name, core busy: the chosen one
  * ```
  */
 import { driverCounters } from "../../ffi/ethtool.ts";
@@ -34,7 +34,7 @@ export function readCounters(files: SystemFiles, name: string, core: number): Co
     ...prefixed("ip", pairs(files.text("/proc/net/snmp") ?? "", "Ip")),
     ...prefixed("ip", pairs(files.text("/proc/net/netstat") ?? "", "TcpExt")),
     ...interruptsOn(files.text("/proc/interrupts") ?? "", core),
-    ...time(files.text("/proc/stat") ?? ""),
+    ...time(files.text("/proc/stat") ?? "", core),
   };
 }
 
@@ -97,9 +97,19 @@ function interruptsOn(text: string, core: number): Counters {
   }));
 }
 
-/** Time of all cores, and what the hypervisor took of it, in the kernel's ticks. */
-function time(text: string): Counters {
-  const fields = /^cpu\s+(.*)$/m.exec(text)?.[1].split(/\s+/).map(Number) ?? [];
-  const all = fields.slice(0, 8).reduce((sum, ticks) => sum + ticks, 0);
-  return { "time all": all, "time stolen": fields[7] ?? 0 };
+/** Time of all cores, what the hypervisor took of it, and the chosen core's, in the kernel's ticks. */
+function time(text: string, core: number): Counters {
+  const ticks = (name: string) => {
+    const line = new RegExp(`^${name}\\s+(.*)$`, "m").exec(text)?.[1];
+    return line?.split(/\s+/).slice(0, 8).map(Number) ?? [];
+  };
+  const sum = (list: number[]) => list.reduce((total, some) => total + some, 0);
+  const all = ticks("cpu"), own = ticks(`cpu${core}`);
+  const [idle = 0, waiting = 0] = own.slice(3, 5);
+  return {
+    "time all": sum(all),
+    "time stolen": all[7] ?? 0,
+    "core all": sum(own),
+    "core busy": sum(own) - idle - waiting,
+  };
 }
