@@ -10,7 +10,7 @@ import { checkMayLoad, findLibrary, type Found, LibraryError } from "./find_libr
 import { type LibraryFile, Refusal, sha256Of } from "./library_record.ts";
 
 /** The interface that this code speaks; USPF_ABI in uspf.h. */
-const ABI = 5;
+const ABI = 6;
 
 const SYMBOLS = {
   uspf_abi: { parameters: [], result: "i32" },
@@ -36,6 +36,13 @@ const SYMBOLS = {
   uspf_rx_queues: { parameters: ["buffer"], result: "i32" },
   uspf_is_up: { parameters: ["buffer"], result: "i32" },
   uspf_readable: { parameters: ["i32", "i32"], result: "i32" },
+  uspf_ethtool: { parameters: ["buffer", "buffer", "i32"], result: "i32" },
+  uspf_netlink: { parameters: ["i32", "buffer", "i32", "buffer", "i32"], result: "i32" },
+  uspf_program_name: { parameters: ["i32", "buffer"], result: "i32" },
+  uspf_read_file: { parameters: ["buffer", "buffer", "i32"], result: "i32" },
+  uspf_read_folder: { parameters: ["buffer", "buffer", "i32"], result: "i32" },
+  uspf_read_link: { parameters: ["buffer", "buffer", "i32"], result: "i32" },
+  uspf_file_info: { parameters: ["buffer", "buffer"], result: "i32" },
 } as const;
 
 /** The native library's calls, and `region`. */

@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 /* Changes with every change of this file, ring.h or soft.h that a program can see. */
-#define USPF_ABI 5
+#define USPF_ABI 6
 
 enum uspf_kind { USPF_NETMAP = 1, USPF_SOFT = 2, USPF_UDP = 3, USPF_XDP = 4, USPF_PACKET = 5 };
 enum uspf_direction { USPF_RX = 1, USPF_TX = 2 };
@@ -118,5 +118,16 @@ USPF_API int32_t uspf_realtime(int32_t *now); /* seconds and nanoseconds since 1
 USPF_API int32_t uspf_rx_queues(const char *interface);
 USPF_API int32_t uspf_is_up(const char *interface); /* 1 up, 0 down, as "ip link set" has it */
 USPF_API int32_t uspf_readable(int32_t fd, int32_t timeout_us); /* 1: a read would not block */
+
+/* inquiry.c: nothing is changed through these */
+USPF_API int32_t uspf_ethtool(const char *interface, void *command, int32_t bytes); /* struct ethtool_... */
+USPF_API int32_t uspf_netlink(int32_t protocol, const void *request, int32_t bytes, void *answer, int32_t room);
+USPF_API int32_t uspf_program_name(int32_t id, char *name); /* of a BPF program: name[16] */
+
+/* system_files.c: those of /proc and /sys that tell of the machine; -EACCES for others */
+USPF_API int32_t uspf_read_file(const char *path, void *buffer, int32_t room); /* bytes read */
+USPF_API int32_t uspf_read_folder(const char *path, void *buffer, int32_t room);
+USPF_API int32_t uspf_read_link(const char *path, char *buffer, int32_t room);
+USPF_API int32_t uspf_file_info(const char *path, double *info); /* info[5] */
 
 #endif

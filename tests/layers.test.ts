@@ -7,6 +7,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   engine: [],
   capture: ["ffi", "filter", "engine"],
   sender: ["ffi"],
+  doctor: ["ffi"],
 };
 
 const root = new URL("..", import.meta.url);
@@ -42,7 +43,7 @@ for (const [stage, allowed] of Object.entries(MAY_IMPORT)) {
 
 Deno.test("Deno.dlopen and pointers stand only in ffi", () => {
   const unsafe = /Deno\.(dlopen|Unsafe\w+)|process\.dlopen/;
-  for (const stage of ["filter", "engine", "capture", "sender"]) {
+  for (const stage of ["filter", "engine", "capture", "sender", "doctor"]) {
     for (const file of filesOf(stage)) {
       assertEquals(unsafe.test(Deno.readTextFileSync(new URL(file, root))), false, file);
     }

@@ -1,0 +1,126 @@
+/**
+ * Purpose: facts about what a port's name asks for, beyond its interface.
+ */
+import { parseIPv4 } from "../../ffi/ipv4_address.ts";
+import { allAddresses, type LinkFacts, routeTo } from "../../ffi/netlink.ts";
+import type { PortName } from "../../ffi/port_name.ts";
+import type { SystemFiles } from "../../ffi/system_files.ts";
+import { type Holder, holderOfSocket } from "./holders.ts";
+import { numberIn } from "./kernel.ts";
+
+const GROUPS = parseIPv4("224.0.0.0"), LAST_GROUP = parseIPv4("239.255.255.255");
+const LOOPBACK = 127;
+
+/** A port, and what stands in its way. */
+export interface PortFacts {
+  text: string;
+  kind: PortName["kind"];
+  /** The interface that it is on; empty where it is on none, or on all. */
+  interface: string;
+  /** The one queue that it wants. */
+  queue?: number;
+  udp?: UdpFacts;
+  /** pcap: whether the file can be opened, or why not. */
+  file?: "readable" | "missing" | "forbidden" | "a folder";
+}
+
+/** What a socket meets. */
+export interface UdpFacts {
+  port: number;
+  group: boolean;
+  /** One of our addresses, or all of them. */
+  local: boolean;
+  /** A group without an interface goes by the route to it; nothing: there is none. */
+  route?: string;
+  /** Who has the port already. */
+  taken?: { holder?: Holder };
+  /** The largest receive buffer that a socket may ask for, in bytes. */
+  largestBuffer?: number;
+  /** `net.core.busy_read`: for how many microseconds a read polls the driver, unless a socket says otherwise. */
+  busyRead?: number;
+  /** The first port that everybody may have. */
+  firstFreePort: number;
+}
+
+/** Asks for them. */
+export function portFacts(files: SystemFiles, name: PortName, links: LinkFacts[]): PortFacts {
+  const { text, kind } = name;
+  switch (kind) {
+    case "netmap":
+      return { text, kind, ...netmapInterface(name.netmap) };
+    case "xdp":
+      return { text, kind, interface: name.interface, queue: name.queue };
+    case "packet":
+      return { text, kind, interface: name.interface };
+    case "udp": {
+      const udp = udpFacts(files, name, links);
+      return { text, kind, interface: name.interface || ownerOf(name.address, links, udp), udp };
+    }
+    case "pcap":
+      return { text, kind, interface: "", file: fileState(name.file) };
+    default:
+      return { text, kind, interface: "" };
+  }
+}
+
+/** VALE ports and pipes live in netmap itself. */
+function netmapInterface(
+  { device, mode, ringId }: { device: string; mode: number; ringId: number },
+): Pick<PortFacts, "interface" | "queue"> {
+  const own = /^vale|[{}]/.test(device);
+  return { interface: own ? "" : device, queue: !own && mode === 4 ? ringId : undefined };
+}
+
+function udpFacts(
+  files: SystemFiles,
+  { address, port }: { address: number; port: number },
+  links: LinkFacts[],
+): UdpFacts {
+  const group = address >= GROUPS && address <= LAST_GROUP;
+  const route = group ? routeTo(address) : undefined;
+  return {
+    port,
+    group,
+    local: group || address === 0 || address >>> 24 === LOOPBACK ||
+      allAddresses().some((own) => own.address === address),
+    route: links.find(({ index }) => index === route)?.name,
+    taken: takenBy(files, address, port, group),
+    largestBuffer: numberIn(files, "/proc/sys/net/core/rmem_max"),
+    busyRead: numberIn(files, "/proc/sys/net/core/busy_read"),
+    firstFreePort: numberIn(files, "/proc/sys/net/ipv4/ip_unprivileged_port_start") ?? 1024,
+  };
+}
+
+/** Groups are shared, if all who bind the port say so, as we do. */
+function takenBy(
+  files: SystemFiles,
+  address: number,
+  port: number,
+  group: boolean,
+): UdpFacts["taken"] {
+  if (group) return undefined;
+  for (const line of (files.text("/proc/net/udp") ?? "").split("\n")) {
+    const fields = line.trim().split(/\s+/), [own, number] = (fields[1] ?? "").split(":");
+    if (number === undefined || parseInt(number, 16) !== port) continue;
+    const bound = parseInt(own.match(/../g)!.reverse().join(""), 16);
+    if (bound !== address && bound !== 0 && address !== 0) continue;
+    return { holder: holderOfSocket(files, Number(fields[9])) };
+  }
+}
+
+function ownerOf(address: number, links: LinkFacts[], { group, route }: UdpFacts): string {
+  if (group) return route ?? "";
+  const index = allAddresses().find((own) => own.address === address)?.index;
+  return links.find((link) => link.index === index)?.name ?? "";
+}
+
+function fileState(path: string): PortFacts["file"] {
+  if (path === "-") return "readable";
+  try {
+    if (Deno.statSync(path).isDirectory) return "a folder";
+    Deno.openSync(path).close();
+    return "readable";
+  } catch (error) {
+    return error instanceof Deno.errors.NotFound ? "missing" : "forbidden";
+  }
+}
