@@ -10,7 +10,7 @@
  * ```
  */
 import type { TickRing } from "../engine/tick_ring.ts";
-import { libraryPath } from "../ffi/library.ts";
+import { libraryFile } from "../ffi/library.ts";
 import type { PortOptions } from "../ffi/port.ts";
 import { parsePortName } from "../ffi/port_name.ts";
 import type { PacketFilterOptions } from "../filter/packet_filter.ts";
@@ -103,6 +103,7 @@ export class BackgroundCapture {
    *
    * @throws {TypeError} for a name that is no port's.
    * @throws {CaptureError} where it cannot start.
+   * @throws {LibraryError} where there is no native library.
    */
   static async start(options: BackgroundCaptureOptions): Promise<BackgroundCapture> {
     const state = new CaptureState();
@@ -150,8 +151,8 @@ type Ready = WorkerNews & { type: "ready" };
 
 /** All that a thread of ours may do: call the native library, and read this program, and a capture file if need be. */
 export function workerPermissions(file?: string): Deno.PermissionOptionsObject {
-  const program = new URL("..", import.meta.url).pathname;
-  return { ffi: [libraryPath()], read: file === undefined ? [program] : [program, file] };
+  const program = new URL("..", import.meta.url).pathname, { path } = libraryFile();
+  return { ffi: [path], read: file === undefined ? [program, path] : [program, path, file] };
 }
 
 function newWorker(port: string): Worker {
@@ -186,6 +187,7 @@ function ordersOf(options: BackgroundCaptureOptions, state: CaptureState): Worke
   const wanted = decode ? { destinationPort, destinationAddress, payloadBytes } : undefined;
   return {
     ...options,
+    library: libraryFile(),
     filter,
     burst,
     wait,

@@ -3,6 +3,7 @@
  *
  * It is started by URL, not imported: the stages stay apart.
  */
+import { libraryFile } from "../ffi/library.ts";
 import { workerPermissions } from "./background_capture.ts";
 
 const RATE_HZ = 200_000;
@@ -42,7 +43,8 @@ export async function startDemoSender(port: string, core: number): Promise<DemoS
     fail(event.message);
   };
   ended.promise.catch(() => {});
-  worker.postMessage({ args: ["-i", port, "-r", String(RATE_HZ), "--core", String(core)], stop });
+  const args = ["-i", port, "-r", String(RATE_HZ), "--core", String(core)];
+  worker.postMessage({ args, stop, library: libraryFile() });
   await ready.promise;
   return {
     rateHz: RATE_HZ,

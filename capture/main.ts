@@ -4,8 +4,9 @@
 import { MeanReversion } from "../engine/mean_reversion.ts";
 import { TradingEngine } from "../engine/trading_engine.ts";
 import { allowedCores, pinToCore, tscHz } from "../ffi/host.ts";
+import { loadLibrary } from "../ffi/library.ts";
 import { print, runCommand } from "../ffi/usage.ts";
-import { VERSION } from "../ffi/version.ts";
+import { describeVersion } from "../ffi/version.ts";
 import type { CaptureGroup } from "./capture_group.ts";
 import { CAPTURE_HELP, type CaptureOptions, parseCaptureOptions } from "./capture_options.ts";
 import { CaptureWriter } from "./capture_writer.ts";
@@ -28,9 +29,10 @@ const INTERVAL_MS = 1000;
 async function main(): Promise<number> {
   const options = parseCaptureOptions(Deno.args);
   if (options.help || options.version) {
-    print(options.help ? CAPTURE_HELP : `uspf ${VERSION}`);
+    print(options.help ? CAPTURE_HELP : describeVersion());
     return 0;
   }
+  loadLibrary(); // which may have to write it first
   const { metrics, dashboard } = options;
   if (metrics === undefined && dashboard === undefined) await giveUpNetwork();
   if (options.write === undefined) await giveUpWriting();

@@ -5,6 +5,9 @@
 import { Doorbell } from "../engine/doorbell.ts";
 import { TickRing } from "../engine/tick_ring.ts";
 import { currentCore, pinToCore } from "../ffi/host.ts";
+import { useLibrary } from "../ffi/library.ts";
+import type { LibraryFile } from "../ffi/library_record.ts";
+import { LibraryError } from "../ffi/find_library.ts";
 import { openPort } from "../ffi/open_port.ts";
 import { PacketPort } from "../ffi/packet_port.ts";
 import { type PortOptions, RX } from "../ffi/port.ts";
@@ -18,6 +21,8 @@ import { pumpUntilStopped, type Wait } from "./pump_loop.ts";
 
 /** What the worker is told. */
 export interface WorkerOrders {
+  /** The native library that the main isolate has loaded. */
+  library: LibraryFile;
   port: string;
   portOptions: PortOptions;
   filter: PacketFilterOptions;
@@ -51,6 +56,7 @@ export type WorkerNews =
   | { type: "failed"; message: string; expected: boolean; code?: string; stack?: string };
 
 function work(orders: WorkerOrders, tell: (news: WorkerNews) => void): void {
+  useLibrary(orders.library);
   if (orders.core !== undefined) pinToCore(orders.core);
   const state = new CaptureState(orders.state), ticks = attachRing(orders);
   const log = orders.log && PacketLog.attach(orders.log);
@@ -97,7 +103,8 @@ addEventListener("message", ({ data }: MessageEvent<WorkerOrders>) => {
     const { message, stack } = error as Error;
     // Before we are ready these are a caller's mistake, afterwards a bug of ours.
     const mistake = [TypeError, RangeError, ExpressionError].some((kind) => error instanceof kind);
-    const expected = error instanceof PortError || mistake && !ready;
+    const expected = error instanceof PortError || error instanceof LibraryError ||
+      mistake && !ready;
     const code = error instanceof PortError ? error.code : undefined;
     tell({ type: "failed", message, expected, code, stack });
   }

@@ -1,67 +1,216 @@
 /**
- * Purpose: builds the native library where it is missing or older than its sources (`deno task build`).
+ * Purpose: builds the native library where it is missing, older than its sources, or not the one that its
+ * record says (`deno task build`).
+ *
+ * ```text
+ *  ffi/*.c *.h ── $CC, cc, gcc or clang ──▶ libuspf.so ── SHA-256 ──┐
+ *  .git, deno.json ── commit, version ──────────────────────────────┴──▶ libuspf.so.json
+ * ```
+ * Whoever builds has the folder locked, and both files are written beside and renamed: a program that is
+ * running keeps the file that it has mapped. Between the two renames the record is of the library before;
+ * who dies there leaves what the next build mends.
  *
  * No flag of this machine (`-march=native`) goes in: the library only makes system calls.
  */
+import { readCommit } from "./commit.ts";
+import {
+  checkLibrary,
+  fitsProcessor,
+  LIBRARY_NAME,
+  type LibraryRecord,
+  readRecord,
+  recordPath,
+  Refusal,
+  sha256Of,
+} from "./library_record.ts";
+import { VERSION } from "./version.ts";
 
-const here = new URL(".", import.meta.url).pathname;
-const output = `${here}build/libuspf.so`;
-const flags = ["-std=c11", "-O2", "-g", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared"];
-const more = ["-fvisibility=hidden", "-pthread"];
+const here = import.meta.dirname; // code that was fetched has none, and no sources either
+const COMPILERS = ["cc", "gcc", "clang"];
+const FLAGS = [
+  "-std=c11",
+  "-O2",
+  "-g",
+  "-Wall",
+  "-Wextra",
+  "-Werror",
+  "-fPIC",
+  "-shared",
+  "-fvisibility=hidden",
+  "-pthread",
+];
 
-/** Builds if needed; returns whether it did. */
-export async function build(): Promise<boolean> {
-  const names = [...Deno.readDirSync(here)].map((entry) => entry.name);
-  const sources = names.filter((name) => name.endsWith(".c")).sort();
-  const inputs = [...sources, ...names.filter((name) => name.endsWith(".h")), "build.ts"];
-  if (!isOlder(output, inputs.map((name) => here + name))) return false;
-  const compiler = await findCompiler();
-  Deno.mkdirSync(`${here}build`, { recursive: true });
-  // Written beside and renamed: a program that is running keeps the file that it has mapped.
-  const fresh = `${output}.${Deno.pid}`;
-  const args = [...flags, ...more, "-o", fresh, ...sources.map((name) => here + name)];
-  const { success, stderr } = await new Deno.Command(compiler, { args }).output();
-  if (!success) {
-    throw new Error(
-      `Cannot build "${output}": ${compiler} failed:\n${new TextDecoder().decode(stderr)}`,
-    );
-  }
-  Deno.renameSync(fresh, output);
-  return true;
+/** How to build, and where to. */
+export interface BuildOptions {
+  /**
+   * The compiler, and arguments for it behind blanks: "musl-gcc -isystem DIR". By default $CC, and without
+   * that what there is.
+   */
+  compiler?: string;
+  /** Where the library and its record go; `ffi/build` by default. */
+  directory?: string;
 }
 
-function isOlder(file: string, than: string[]): boolean {
-  const time = (path: string) => Deno.statSync(path).mtime!.getTime();
-  try {
-    const age = time(file);
-    return than.some((path) => time(path) > age);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return true;
-    throw error;
-  }
+/** Where `deno task build` puts the library; `undefined` where this code is not in files. */
+export function builtLibrary(): string | undefined {
+  return here && `${here}/build/${LIBRARY_NAME}`;
 }
 
-async function findCompiler(): Promise<string> {
-  const wanted = Deno.env.get("CC");
-  for (const compiler of wanted ? [wanted] : ["cc", "gcc", "clang"]) {
-    try {
-      const { success } = await new Deno.Command(compiler, { args: ["--version"] }).output();
-      if (success) return compiler;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
+/**
+ * Builds the library if needed, and has its record say which commit this is; returns whether it compiled.
+ *
+ * @throws {Refusal} where it cannot.
+ */
+export function buildLibrary({ compiler, directory }: BuildOptions = {}): boolean {
+  const sources = filesHere(".c");
+  if (sources.length === 0) throw new Refusal("its C sources are not here: build it in a checkout");
+  const folder = directory ?? `${here}/build`, library = `${folder}/${LIBRARY_NAME}`;
+  if (!granted({ name: "write", path: folder })) {
+    throw new Refusal(`writing to "${folder}" is not permitted: run "deno task build"`);
   }
-  throw new Error(
-    `Cannot build the native library: no C compiler${wanted ? ` "${wanted}"` : ""}: ` +
+  const wanted = compiler ?? (granted({ name: "env", variable: "CC" }) && Deno.env.get("CC"));
+  Deno.mkdirSync(folder, { recursive: true });
+  return whileLocked(folder, () => {
+    const record = currentRecord(library, wanted || undefined);
+    if (record === undefined) compile(library, sources, findCompiler(wanted || undefined));
+    else bringUpToDate(library, record);
+    return record === undefined;
+  });
+}
+
+/** Runs in a folder as the only one that builds there; a lock ends with its program. */
+function whileLocked<T>(folder: string, work: () => T): T {
+  using lock = Deno.openSync(folder, { read: true });
+  lock.lockSync(true);
+  return work();
+}
+
+/** What is recorded of a library that need not be compiled again. */
+function currentRecord(library: string, compiler?: string): LibraryRecord | undefined {
+  const inputs = [...filesHere(".c"), ...filesHere(".h"), "build.ts"];
+  const record = readRecord(library);
+  if (record === undefined || record.sha256 !== sha256Of(library)) return undefined;
+  const asWanted = compiler === undefined
+    ? fitsProcessor(record)
+    : record.command === commandOf(words(compiler));
+  if (!asWanted) return undefined;
+  const built = timeOf(library);
+  return inputs.some((name) => timeOf(`${here}/${name}`) > built) ? undefined : record;
+}
+
+/** Without `.git`, as in what was unpacked from an archive, the commit stays what it was. */
+function bringUpToDate(library: string, record: LibraryRecord): void {
+  const now = { version: VERSION, commit: readCommit(`${here}/..`) ?? record.commit };
+  if (now.version === record.version && now.commit === record.commit) return;
+  writeRecord(library, { ...record, ...now });
+}
+
+function compile(library: string, sources: string[], compiler: string[]): void {
+  const fresh = `${library}.new`;
+  // Paths of this machine stay out of it, so that a build elsewhere gives the same bytes.
+  const args = [...FLAGS, `-ffile-prefix-map=${here}=ffi`, "-o", fresh, ...sources];
+  const { success, stderr } = run([...compiler, ...args], here);
+  if (!success) throw new Refusal(`${compiler.join(" ")} failed:\n${stderr.trimEnd()}`);
+  const record = {
+    version: VERSION,
+    commit: readCommit(`${here}/..`),
+    abi: interfaceOf(),
+    sha256: sha256Of(fresh)!,
+    compiler: run([...compiler, "--version"]).stdout.split("\n")[0],
+    command: commandOf(compiler),
+    target: targetOf(compiler, fresh),
+  };
+  Deno.renameSync(fresh, library);
+  writeRecord(library, record);
+}
+
+function writeRecord(library: string, record: LibraryRecord): void {
+  const path = recordPath(library), fresh = `${path}.new`;
+  Deno.writeTextFileSync(fresh, `${JSON.stringify(record, null, 2)}\n`);
+  Deno.renameSync(fresh, path);
+}
+
+function commandOf(compiler: string[]): string {
+  return [...compiler, ...FLAGS].join(" ");
+}
+
+/** USPF_ABI, as it is compiled in. */
+function interfaceOf(): number {
+  return Number(/USPF_ABI (\d+)/.exec(Deno.readTextFileSync(`${here}/uspf.h`))![1]);
+}
+
+/** What musl-gcc says of itself is its host's; the library's own word is which C library it wants. */
+function targetOf(compiler: string[], library: string): string {
+  const machine = run([...compiler, "-dumpmachine"]).stdout.trim().split("-")[0];
+  const text = new TextDecoder("latin1").decode(Deno.readFileSync(library));
+  return `${machine}-linux-${text.includes("\0libc.so.6\0") ? "gnu" : "musl"}`;
+}
+
+/** @throws {Refusal} where none is there, or none may be run; it never prompts. */
+function findCompiler(wanted?: string): string[] {
+  const candidates = wanted === undefined ? COMPILERS.map((name) => [name]) : [words(wanted)];
+  const permitted = candidates.filter(([command]) => granted({ name: "run", command }));
+  if (permitted.length === 0) {
+    throw new Refusal(`running "${candidates[0][0]}" is not permitted: run "deno task build"`);
+  }
+  const found = permitted.find((words) => run([...words, "--version"]).success);
+  if (found !== undefined) return found;
+  throw new Refusal(
+    `no C compiler${wanted ? ` "${wanted}"` : ""}: ` +
       `install one, on Debian or Ubuntu with "apt-get install gcc libc6-dev"`,
   );
 }
 
+function run([program, ...args]: string[], cwd?: string) {
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  try {
+    const { success, stdout, stderr } = new Deno.Command(program, { args, cwd }).outputSync();
+    return { success, stdout: text(stdout), stderr: text(stderr) };
+  } catch (error) {
+    const { NotFound, PermissionDenied } = Deno.errors; // the second: not to be executed
+    if (![NotFound, PermissionDenied].some((kind) => error instanceof kind)) throw error;
+    return { success: false, stdout: "", stderr: (error as Error).message };
+  }
+}
+
+function filesHere(ending: string): string[] {
+  if (here === undefined || !granted({ name: "read", path: here })) return [];
+  return [...Deno.readDirSync(here)].map(({ name }) => name).filter((name) => name.endsWith(ending))
+    .sort();
+}
+
+function words(text: string): string[] {
+  return text.trim().split(/\s+/);
+}
+
+function timeOf(path: string): number {
+  return Deno.statSync(path).mtime!.getTime();
+}
+
+function granted(permission: Deno.PermissionDescriptor): boolean {
+  return Deno.permissions.querySync(permission).state === "granted";
+}
+
+/** Whether USPF_LIBRARY names a good library: then a machine without compiler needs no other. */
+function hasAnother(): boolean {
+  const path = Deno.env.get("USPF_LIBRARY");
+  if (!path) return false;
+  try {
+    checkLibrary(path, interfaceOf());
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 if (import.meta.main) {
   try {
-    await build();
+    buildLibrary();
   } catch (error) {
-    console.error((error as Error).message);
-    Deno.exit(1);
+    if (!(error instanceof Refusal)) throw error;
+    const instead = hasAnother();
+    const end = instead ? "; USPF_LIBRARY is taken instead" : "";
+    console.error(`Cannot build "${builtLibrary()}": ${error.message}${end}`);
+    Deno.exit(instead ? 0 : 1);
   }
 }

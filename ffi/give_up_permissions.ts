@@ -2,7 +2,6 @@
  * Purpose: what the main isolate no longer needs, it gives up. Without `--write` it gives up writing at
  * once; once the threads run, everything: it then only reads shared memory, prints, and hears signals.
  */
-import { libraryPath } from "./library.ts";
 
 /** Revokes the permission to write files. */
 export async function giveUpWriting(): Promise<void> {
@@ -18,8 +17,8 @@ export async function giveUpNetwork(): Promise<void> {
 export async function giveUpPermissions(): Promise<void> {
   await giveUpWriting();
   await giveUpNetwork();
-  await Deno.permissions.revoke({ name: "ffi", path: libraryPath() });
   await Deno.permissions.revoke({ name: "ffi" });
   await Deno.permissions.revoke({ name: "read" });
   await Deno.permissions.revoke({ name: "env" });
+  await Deno.permissions.revoke({ name: "run" });
 }

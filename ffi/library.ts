@@ -2,9 +2,12 @@
  * Purpose: loads the native library, the only place where that happens.
  *
  * The same file is opened twice: for calls (Deno.dlopen), and as a Node-API addon for `region`, which
- * gives a port's memory as an ArrayBuffer. So `--allow-ffi` stays scoped to this one path.
+ * gives a port's memory as an ArrayBuffer. So `--allow-ffi` stays scoped to this one path. Where it lies,
+ * find_library.ts finds out.
  */
 import process from "node:process";
+import { checkMayLoad, findLibrary, type Found, LibraryError } from "./find_library.ts";
+import { type LibraryFile, Refusal, sha256Of } from "./library_record.ts";
 
 /** The interface that this code speaks; USPF_ABI in uspf.h. */
 const ABI = 5;
@@ -40,30 +43,54 @@ export type Library = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"] & {
   region(handle: number): ArrayBuffer | undefined;
 };
 
-let loaded: Library | undefined;
-
-/** Where the library lies. */
-export function libraryPath(): string {
-  return new URL("./build/libuspf.so", import.meta.url).pathname;
-}
+let loaded: Found<Library> | undefined;
 
 /**
  * Loads the library on the first call; later calls return the same one. Each isolate loads its own.
  *
- * @throws {Error} where it is missing, of another version, or not permitted.
+ * @throws {LibraryError} where no place has one that can be used.
  */
 export function loadLibrary(): Library {
-  loaded ??= load(libraryPath());
-  return loaded;
+  loaded ??= findLibrary(ABI, load);
+  return loaded.library;
 }
 
+/**
+ * The file that this isolate has loaded, for its threads: they may not search.
+ *
+ * @throws {LibraryError} where no place has one that can be used.
+ */
+export function libraryFile(): LibraryFile {
+  loadLibrary();
+  return loaded!.file;
+}
+
+/**
+ * Loads the file that another isolate has loaded, instead of searching.
+ *
+ * @throws {LibraryError} where it is another now, for one process shall not run two.
+ */
+export function useLibrary(file: LibraryFile): void {
+  if (loaded !== undefined) return;
+  const { path, sha256 } = file;
+  if (sha256Of(path) !== sha256) {
+    throw new LibraryError(`Cannot load "${path}": it has changed since the start: start again`);
+  }
+  try {
+    loaded = { file, library: load(path) };
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    throw new LibraryError(`Cannot load "${path}": ${error.message}`, { cause: error });
+  }
+}
+
+/** @throws {Refusal} where the machine, or the permissions, do not let it in. */
 function load(path: string): Library {
+  checkMayLoad(path);
   const symbols = open(path);
   const abi = symbols.uspf_abi();
   if (abi !== ABI) {
-    throw new Error(
-      `Cannot use "${path}": it has interface ${abi}, this code speaks ${ABI}: run "deno task build"`,
-    );
+    throw new Refusal(`it has interface ${abi}, this code speaks ${ABI}: build it from this code`);
   }
   const addon = { exports: {} as { region: Library["region"] } };
   process.dlopen(addon, path);
@@ -74,12 +101,7 @@ function open(path: string): Deno.DynamicLibrary<typeof SYMBOLS>["symbols"] {
   try {
     return Deno.dlopen(path, SYMBOLS).symbols;
   } catch (cause) {
-    const state = cause instanceof Deno.errors.NotCapable
-      ? "not permitted"
-      : "missing or of another version";
-    const remedy = cause instanceof Deno.errors.NotCapable
-      ? `allow it with --allow-ffi=${path}`
-      : `run "deno task build"`;
-    throw new Error(`Cannot load "${path}": ${state}: ${remedy}`, { cause });
+    const why = (cause as Error).message.split("\n")[0];
+    throw new Refusal(`${why}: build it for this machine`, { cause });
   }
 }

@@ -74,7 +74,7 @@ static int add_external_memory(struct uspf_port *port, struct request *request, 
 
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, &status) < 0 || status.st_size == 0) {
+	if (uspf_status(fd, &status) < 0 || status.st_size == 0) {
 		close(fd);
 		return -EINVAL;
 	}

@@ -21,9 +21,11 @@
  */
 #define _GNU_SOURCE
 #include "packet_count.h"
+#include "uspf.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <pthread.h>
@@ -51,9 +53,14 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static ino_t own_network(void)
 {
-	struct stat about;
+	struct stat about = { 0 };
+	int fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 
-	return stat("/proc/thread-self/ns/net", &about) == 0 ? about.st_ino : 0;
+	if (fd >= 0) {
+		uspf_status(fd, &about);
+		close(fd);
+	}
+	return about.st_ino;
 }
 
 /* What the socket without a ring has seen since it was last asked: drops are in it. */

@@ -9,13 +9,17 @@
 #include "uspf.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #define MAX_PORTS 256
 #define SERIAL_MASK 0x7fffff
@@ -172,6 +176,15 @@ int uspf_poll(int fd, short events, int timeout_us)
 	if (ready < 0)
 		return errno == EINTR ? 0 : -errno;
 	return ready;
+}
+
+/*
+ * What fstat(2) does. glibc has that name since 2.33 only, and the library shall run with any that the
+ * runtime runs with. On 64-bit machines libc's structure is the kernel's.
+ */
+int uspf_status(int fd, struct stat *status)
+{
+	return syscall(SYS_newfstatat, fd, "", status, AT_EMPTY_PATH) < 0 ? -errno : 0;
 }
 
 /* The kernel has as much room for a program, as it translates it, as net.core.optmem_max says. */

@@ -110,7 +110,7 @@ static int open_locked(const char *path)
 		if (fd < 0)
 			return -errno;
 		result = lock_joining(fd, JOIN_TRIES);
-		if (result == 0 && fstat(fd, &status) == 0 && status.st_nlink > 0)
+		if (result == 0 && uspf_status(fd, &status) == 0 && status.st_nlink > 0)
 			return fd;
 		close(fd);
 		if (result < 0)
@@ -241,10 +241,10 @@ static int map_file(struct uspf_port *port, int shape)
 {
 	int64_t bytes = shape == SOFT_PIPE ? SOFT_PIPE_BYTES : SOFT_SWITCH_BYTES;
 	struct stat status;
-	int result;
+	int result = uspf_status(port->fd, &status);
 
-	if (fstat(port->fd, &status) < 0)
-		return -errno;
+	if (result < 0)
+		return result;
 	((struct soft *)port->state)->created = status.st_size == 0;
 	if (status.st_size == 0 && ftruncate(port->fd, bytes) < 0)
 		return -errno;

@@ -296,6 +296,8 @@ static int udp_open(struct uspf_port *port, const struct uspf_spec *spec, double
 
 /* ---- receive ---- */
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-compare" /* in musl's CMSG_NXTHDR */
 static void note_arrival(struct udp *udp, struct udp_arrival *arrival, uint32_t slot)
 {
 	struct msghdr *message = &udp->rx[slot].msg_hdr;
@@ -314,6 +316,7 @@ static void note_arrival(struct udp *udp, struct udp_arrival *arrival, uint32_t 
 		}
 	}
 }
+#pragma GCC diagnostic pop
 
 static uint32_t min(uint32_t a, uint32_t b)
 {

@@ -98,6 +98,8 @@ USPF_API int32_t uspf_stat(int32_t handle, double *stat);
 USPF_API int32_t uspf_control(int32_t handle, int32_t verb, int32_t argument);
 struct uspf_port *uspf_port_of(int32_t handle);
 int uspf_poll(int fd, short events, int timeout_us);
+struct stat;
+int uspf_status(int fd, struct stat *status);
 int uspf_attach_filter(int fd, const void *program, int32_t bytes); /* struct sock_filter; -E2BIG: too large */
 
 /* host.c */

@@ -144,7 +144,7 @@ static uint32_t namespace_of(int fd)
 	struct stat status = { 0 };
 
 	if (netns >= 0) {
-		fstat(netns, &status);
+		uspf_status(netns, &status);
 		close(netns);
 	}
 	return (uint32_t)status.st_ino;

@@ -4,7 +4,7 @@
 import { giveUpPermissions } from "../ffi/give_up_permissions.ts";
 import { pinToCore } from "../ffi/host.ts";
 import { onStopSignals, print, runCommand, turn } from "../ffi/usage.ts";
-import { VERSION } from "../ffi/version.ts";
+import { describeVersion } from "../ffi/version.ts";
 import { LinkWatch } from "./link_watch.ts";
 import { newSender } from "./new_sender.ts";
 import type { SendStats } from "./packet_sender.ts";
@@ -15,7 +15,7 @@ const SLICE_MS = 20; // how late a signal may be seen
 async function main(): Promise<number> {
   const options = parseSendOptions(Deno.args);
   if (options.help || options.version) {
-    print(options.help ? SEND_HELP : `uspf ${VERSION}`);
+    print(options.help ? SEND_HELP : describeVersion());
     return 0;
   }
   if (options.core !== undefined) pinToCore(options.core);

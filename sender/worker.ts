@@ -3,6 +3,8 @@
  * It ends when the shared flag says so.
  */
 import { pinToCore } from "../ffi/host.ts";
+import { useLibrary } from "../ffi/library.ts";
+import type { LibraryFile } from "../ffi/library_record.ts";
 import { turn } from "../ffi/usage.ts";
 import { newSender } from "./new_sender.ts";
 import { parseSendOptions } from "./send_options.ts";
@@ -13,6 +15,8 @@ export interface SenderOrders {
   args: string[];
   /** An int32; not 0: stop. */
   stop: SharedArrayBuffer;
+  /** The native library that the main isolate has loaded. */
+  library: LibraryFile;
 }
 
 const SLICE_MS = 5;
@@ -21,6 +25,7 @@ const MAX_BACKLOG_NS = 2e6; // more would overflow a soft switch's ring after ev
 addEventListener("message", async ({ data }: MessageEvent<SenderOrders>) => {
   const stop = new Int32Array(data.stop);
   try {
+    useLibrary(data.library);
     const options = parseSendOptions(data.args);
     if (options.core !== undefined) pinToCore(options.core);
     const { port, sender } = newSender({ ...options, maxBacklogNs: MAX_BACKLOG_NS });

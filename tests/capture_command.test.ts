@@ -6,7 +6,7 @@ import {
   assertLess,
   assertMatch,
 } from "@std/assert";
-import { VERSION } from "../ffi/version.ts";
+import { describeVersion } from "../ffi/version.ts";
 import { type AnyStatistics, finalOf, objects, run, start } from "./command.ts";
 
 const NUMBERS = [
@@ -200,7 +200,7 @@ Deno.test("capture --quiet prints only the summary, --print-code the loop, --ver
   ]);
   assertMatch(code.stdout, /return function hotLoop\(/);
   assertMatch(code.stdout, /0x16008913/);
-  assertEquals((await run("capture", ["--version"])).stdout, `uspf ${VERSION}\n`);
+  assertEquals((await run("capture", ["--version"])).stdout, `${describeVersion()}\n`);
   assertMatch((await run("capture", ["--help"])).stdout, /--ring-size/);
 });
 

@@ -53,8 +53,8 @@ if (inWorker) {
   console.log(JSON.stringify(await probe()));
 } else if (Deno.args[0] === "given-up") {
   const { giveUpPermissions } = await import("../ffi/give_up_permissions.ts");
-  const { libraryPath } = await import("../ffi/library.ts");
-  attempts["load our own library"] = () => Deno.dlopen(libraryPath(), {});
+  const { path } = (await import("../ffi/library.ts")).libraryFile();
+  attempts["load our own library"] = () => Deno.dlopen(path, {});
   attempts["read our own program"] = () => Deno.readTextFileSync(new URL(import.meta.url));
   attempts["read the environment"] = () => Deno.env.get("USPF_DEBUG");
   await giveUpPermissions();

@@ -8,7 +8,7 @@
  * Each way does the same work, prepares it untimed, and verifies it after every run: a way that did not do
  * its work ends the bench.
  */
-import { build } from "../../ffi/build.ts";
+import { buildLibrary } from "../../ffi/build.ts";
 
 /** One way of doing the work. */
 export interface Way {
@@ -61,7 +61,7 @@ export function mayBench(): boolean {
   return names.every((name) => Deno.permissions.querySync({ name }).state === "granted");
 }
 
-if (mayBench()) await build();
+if (mayBench()) buildLibrary();
 
 /** What `skip` says of a bench that `mayBench` refuses. */
 export const NOT_ALLOWED = "it needs permissions: run deno bench -P=bench";

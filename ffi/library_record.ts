@@ -1,0 +1,129 @@
+/**
+ * Purpose: the record that a build leaves beside the native library: what it is, and the SHA-256 that says
+ * that it is still the same.
+ *
+ * ```text
+ *  ffi/build/libuspf.so
+ *  ffi/build/libuspf.so.json   { "version", "commit", "abi", "sha256", "compiler", "command", "target" }
+ * ```
+ */
+import { createHash } from "node:crypto";
+
+/** What the library is called. */
+export const LIBRARY_NAME = "libuspf.so";
+
+/** The state of a library that is not there; the remedy is the place's. */
+export const MISSING = "missing";
+
+/** What a build writes down. */
+export interface LibraryRecord {
+  /** Of the program. */
+  version: string;
+  /** The checkout's commit; `null` where there is none. */
+  commit: string | null;
+  /** The interface that the library has. */
+  abi: number;
+  /** Of the library, in hexadecimal digits. */
+  sha256: string;
+  /** What compiled it: the first line of its `--version`. */
+  compiler: string;
+  /** The compiler and its flags. */
+  command: string;
+  /** What it runs on, such as "x86_64-linux-gnu". */
+  target: string;
+}
+
+/** A library that was found good. */
+export interface LibraryFile {
+  path: string;
+  /** In hexadecimal digits. */
+  sha256: string;
+}
+
+/** Why a library cannot be had from somewhere: the state, and the remedy. */
+export class Refusal extends Error {
+  /** Always `Refusal`. */
+  override readonly name = "Refusal";
+}
+
+/** Where the record of a library lies. */
+export function recordPath(library: string): string {
+  return `${library}.json`;
+}
+
+/** The SHA-256 of a file; `undefined` where there is none. */
+export function sha256Of(path: string): string | undefined {
+  const bytes = unlessMissing(() => Deno.readFileSync(path));
+  return bytes && createHash("sha256").update(bytes).digest("hex");
+}
+
+/** The record of a library; `undefined` where there is none, or it is damaged. */
+export function readRecord(library: string): LibraryRecord | undefined {
+  const text = unlessMissing(() => Deno.readTextFileSync(recordPath(library)));
+  try {
+    const record = JSON.parse(text ?? "null");
+    return isRecord(record) ? record : undefined;
+  } catch {
+    return undefined; // not JSON
+  }
+}
+
+/**
+ * Looks whether a library is the one that its build recorded, and fits this code and this machine.
+ *
+ * @throws {Refusal} where it is not, or is not there, or may not be read; it never prompts.
+ */
+export function checkLibrary(path: string, abi: number): LibraryFile {
+  const beside = recordPath(path);
+  if (![path, beside].every(mayRead)) {
+    throw new Refusal(`reading it is not permitted: allow it with --allow-read=${path},${beside}`);
+  }
+  const sha256 = sha256Of(path);
+  if (sha256 === undefined) throw new Refusal(MISSING);
+  const record = readRecord(path);
+  if (record === undefined) {
+    throw new Refusal(`no record "${beside}": copy it from where the library was built`);
+  }
+  if (record.sha256 !== sha256) {
+    throw new Refusal(
+      "its SHA-256 is not the recorded one: copy library and record again, or build",
+    );
+  }
+  if (record.abi !== abi) {
+    throw new Refusal(
+      `it has interface ${record.abi}, this code speaks ${abi}: build it from this code`,
+    );
+  }
+  if (!fitsProcessor(record)) {
+    throw new Refusal(`built for ${record.target}, this is ${Deno.build.arch}: build it here`);
+  }
+  return { path, sha256 };
+}
+
+/** Whether a library was built for this kind of processor. */
+export function fitsProcessor({ target }: LibraryRecord): boolean {
+  return target.split("-")[0] === Deno.build.arch;
+}
+
+function mayRead(path: string): boolean {
+  return Deno.permissions.querySync({ name: "read", path }).state === "granted";
+}
+
+function isRecord(value: unknown): value is LibraryRecord {
+  const { version, commit, abi, sha256, target } = (value ?? {}) as Partial<LibraryRecord>;
+  return [version, sha256, target].every((text) => typeof text === "string") &&
+    (commit === null || typeof commit === "string") && typeof abi === "number";
+}
+
+/** A folder on the way that is a file, or a file that is a folder, is as good as nothing there. */
+function unlessMissing<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    const { NotFound, NotADirectory, IsADirectory } = Deno.errors;
+    if ([NotFound, NotADirectory, IsADirectory].some((kind) => error instanceof kind)) {
+      return undefined;
+    }
+    throw error;
+  }
+}
