@@ -151,7 +151,8 @@ type Ready = WorkerNews & { type: "ready" };
 
 /** All that a thread of ours may do: call the native library, and read this program, and a capture file if need be. */
 export function workerPermissions(file?: string): Deno.PermissionOptionsObject {
-  const program = new URL("..", import.meta.url).pathname, { path } = libraryFile();
+  const program = decodeURIComponent(new URL("..", import.meta.url).pathname);
+  const { path } = libraryFile();
   return { ffi: [path], read: file === undefined ? [program, path] : [program, path, file] };
 }
 

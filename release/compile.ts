@@ -17,7 +17,7 @@ import { commitTime, setTimes } from "./commit_time.ts";
 import { newest, readElf } from "./elf.ts";
 import { announceFile } from "./made_file.ts";
 import { type ModuleGraph, moduleGraph, ROOT } from "./module_graph.ts";
-import { compilerFor } from "./native_library.ts";
+import { whyNoLibrary } from "./native_library.ts";
 import { permissionFlags } from "./permission_flags.ts";
 import { type Program, PROGRAMS } from "./programs.ts";
 import { ReleaseError } from "./release_error.ts";
@@ -68,11 +68,8 @@ async function main(): Promise<number> {
 
 /** Why there can be no program for a target. */
 async function whyNot(target: Target, machine: number | undefined): Promise<string | undefined> {
-  if (machine !== undefined && machine !== target.elfMachine) {
-    return "the runtime base in DENORT_BIN is for another kind of machine";
-  }
-  if (await compilerFor(target) !== undefined) return undefined;
-  return target === HERE ? "no C compiler" : `no cross compiler ${target.crossCompiler}`;
+  if (machine === undefined || machine === target.elfMachine) return await whyNoLibrary(target);
+  return "the runtime base in DENORT_BIN is for another kind of machine";
 }
 
 /** Compiles all programs for a target; returns how many. */

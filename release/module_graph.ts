@@ -48,18 +48,19 @@ const THREAD = /import\.meta\.resolve\("(\.\.?\/[^"]+)"\)/g;
 export async function moduleGraph(mains: readonly string[]): Promise<ModuleGraph> {
   const files = new Set<string>(), loaded = new Set<string>(), threads = new Set<string>();
   const packages = new Map<string, NpmPackage>();
-  const roots = [...mains];
-  for (const root of roots) { // grows meanwhile
-    const info = await infoOf(root);
-    for (const { local } of info.modules) if (local !== undefined) files.add(inProject(local));
-    for (const { local, npmPackage } of reached(info, urlOf(root).href)) {
-      if (npmPackage !== undefined) addPackage(npmPackage, info.npmPackages, packages);
-      if (local !== undefined) loaded.add(inProject(local));
+  for (let roots = [...mains]; roots.length > 0;) {
+    const infos = await Promise.all(roots.map(infoOf)), found = new Set<string>();
+    for (const [i, info] of infos.entries()) {
+      for (const { local } of info.modules) if (local !== undefined) files.add(inProject(local));
+      for (const { local, npmPackage } of reached(info, urlOf(roots[i]).href)) {
+        if (npmPackage !== undefined) addPackage(npmPackage, info.npmPackages, packages);
+        if (local === undefined) continue;
+        loaded.add(inProject(local));
+        threadsOf(inProject(local)).forEach((thread) => found.add(thread));
+      }
     }
-    for (const thread of [...loaded].flatMap(threadsOf)) {
-      threads.add(thread);
-      if (!roots.includes(thread)) roots.push(thread);
-    }
+    roots = [...found].filter((thread) => !threads.has(thread));
+    roots.forEach((thread) => threads.add(thread));
   }
   return {
     threads: [...threads].sort(),

@@ -1,48 +1,37 @@
 /**
  * Purpose: the native library for a target, as it is released.
  */
-import { VERSION } from "../ffi/version.ts";
-import { ROOT } from "./module_graph.ts";
+import { buildLibrary } from "../ffi/build.ts";
+import { Refusal } from "../ffi/library_record.ts";
 import { ReleaseError } from "./release_error.ts";
-import { runProgram, tryProgram } from "./run_program.ts";
+import { tryProgram } from "./run_program.ts";
 import { HERE, type Target } from "./target.ts";
 
-/** The compiler for a target; `undefined` where there is none. */
-export async function compilerFor(target: Target): Promise<string | undefined> {
-  const compiler = target === HERE ? Deno.env.get("CC") || "cc" : target.crossCompiler;
-  const printed = await tryProgram([compiler, "--version"]);
-  return printed?.success ? compiler : undefined;
+/** Why the library cannot be built for a target; `undefined`: it can, as far as is known. */
+export async function whyNoLibrary(target: Target): Promise<string | undefined> {
+  if (target === HERE) return undefined;
+  const printed = await tryProgram([target.crossCompiler, "--version"]);
+  return printed?.success ? undefined : `no cross compiler ${target.crossCompiler}`;
 }
 
 /**
  * Builds the library and its record into a folder.
  *
- * @throws {ReleaseError} where there is no compiler for the target.
+ * @throws {ReleaseError} where that cannot be.
  */
 export async function placeLibrary(target: Target, directory: string): Promise<void> {
-  const compiler = await compilerFor(target);
-  if (compiler === undefined) {
+  const missing = await whyNoLibrary(target);
+  if (missing !== undefined) {
+    const debian = `gcc-${target.name.replace("_", "-")}-linux-gnu`;
     throw new ReleaseError(
-      `Cannot build for ${target.name}: no ${target.crossCompiler}: install it, on Debian or Ubuntu ` +
-        `with "apt-get install gcc-${target.name.replace("_", "-")}-linux-gnu"`,
+      `Cannot build for ${target.name}: ${missing}: install one, on Debian or Ubuntu with ` +
+        `"apt-get install ${debian}"`,
     );
   }
-  Deno.mkdirSync(directory, { recursive: true });
-  const sources = [...Deno.readDirSync(`${ROOT}ffi`)].map(({ name }) => name)
-    .filter((name) => name.endsWith(".c")).sort();
-  const flags = "-std=c11 -O2 -g -fPIC -shared -fvisibility=hidden -pthread".split(" ");
-  const output = `${directory}/libuspf.so`;
-  const command = [
-    compiler,
-    ...flags,
-    "-o",
-    output,
-    ...sources.map((name) => `${ROOT}ffi/${name}`),
-  ];
-  await runProgram("build the native library", command);
-  const digest = await crypto.subtle.digest("SHA-256", Deno.readFileSync(output));
-  const sha256 = [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join(
-    "",
-  );
-  Deno.writeTextFileSync(`${output}.json`, JSON.stringify({ version: VERSION, sha256 }));
+  try {
+    buildLibrary({ compiler: target === HERE ? undefined : target.crossCompiler, directory });
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    throw new ReleaseError(`Cannot build the native library: ${error.message}`);
+  }
 }

@@ -26,7 +26,8 @@ export function readCompiledProgram(
 ): CompiledProgram {
   const bytes = Buffer.from(Deno.readFileSync(path).buffer);
   const metadata = jsonAt(bytes, bytes.indexOf('{"argv":'));
-  const places = placesOf(jsonAt(bytes, bytes.indexOf('[{"Dir":')));
+  const trees = ['[{"Dir":{"n":', '[{"File":{"n":'].map((begin) => bytes.indexOf(begin));
+  const places = placesOf(jsonAt(bytes, Math.min(...trees.filter((at) => at >= 0))));
   const start = bytes.indexOf(known.bytes) - places.get(known.name)![0];
   const files = [...places].map(([name, [at, length]]) =>
     [name, bytes.subarray(start + at, start + at + length)] as const

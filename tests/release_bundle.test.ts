@@ -1,0 +1,264 @@
+/**
+ * `deno task bundle`: the archive is unpacked elsewhere and run where there is nothing else: no network, no
+ * compiler, no Node, no environment.
+ */
+
+import { assert, assertEquals, assertGreater, assertMatch } from "@std/assert";
+import { VERSION } from "../ffi/version.ts";
+import { launcher } from "../release/launcher.ts";
+import { PROGRAMS } from "../release/programs.ts";
+import { BareHost, noBareHost } from "./bare_host.ts";
+import { type AnyStatistics, finalOf } from "./command.ts";
+
+const root = new URL("..", import.meta.url).pathname;
+const arch = Deno.build.arch;
+
+const folder = Deno.makeTempDirSync({ prefix: "uspf-bundle-" });
+Deno.test.afterAll(() => Deno.removeSync(folder, { recursive: true }));
+
+async function execute(
+  [program, ...args]: string[],
+  options: Deno.CommandOptions = {},
+) {
+  const { code, stdout, stderr } = await new Deno.Command(program, { args, ...options }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, stdout: text(stdout), stderr: text(stderr) };
+}
+
+const bundle = (...args: string[]) =>
+  execute([Deno.execPath(), "task", "-q", "bundle", "--output", folder, ...args], {
+    cwd: root,
+    env: { NO_COLOR: "1" },
+  });
+
+function assertAddsUp(s: AnyStatistics): void {
+  assertEquals(s.received, s.accepted + s.rejected + s.malformed);
+  assertEquals(s.accepted, s.delivered + s.dropped);
+  assertEquals(s.delivered, s.consumed);
+}
+
+Deno.test("deno task bundle makes an archive of the programs, the runtime, the library and nothing of the tests", async () => {
+  const { code, stdout, stderr } = await bundle("--level", "1");
+  assertEquals([code, stderr], [0, ""]);
+  const archive = `${folder}/uspf-${VERSION}-linux-${arch}.tar.gz`;
+  assertMatch(
+    stdout,
+    /\.tar\.gz: [0-9.]+ MB, for \w+ with glibc 2\.\d+ or newer\nSHA-256 \w{64}\n$/,
+  );
+  const { stdout: list } = await execute(["tar", "-tzvf", archive, "--full-time"]);
+  const lines = list.trim().split("\n"), names = lines.map((line) => line.split(/\s+/).at(-1)!);
+  const top = `uspf-${VERSION}`;
+  for (const { name, main } of PROGRAMS) {
+    for (const file of [`bin/${name}`, `program/${main}`]) assert(names.includes(`${top}/${file}`));
+  }
+  const more = ["runtime/deno", "program/ffi/build/libuspf.so", "LICENSE", "README.md"];
+  for (const file of more) assert(names.includes(`${top}/${file}`), file);
+  assert(names.every((name) => name.startsWith(`${top}/`)));
+  assert(!names.some((name) => /\/program\/(tests|bench|release)\/|\.c$/.test(name)));
+  assertEquals(new Set(lines.map((line) => line.split(/\s+/)[1])), new Set(["0/0"]));
+  assertEquals(
+    new Set(lines.map((line) => line.split(/\s+/).slice(2, 5).slice(1).join(" "))).size,
+    1,
+  );
+  Deno.mkdirSync(`${folder}/host/opt/my programs`, { recursive: true });
+  const unpack = ["tar", "-xzf", archive, "-C", `${folder}/host/opt/my programs`];
+  assertEquals(await execute(unpack), { code: 0, stdout: "", stderr: "" });
+});
+
+const home = () => `/opt/my programs/uspf-${VERSION}`;
+
+/** Tests on a host that has nothing but the bundle, which was unpacked by the first test. */
+function bareTest(sentence: string, fn: (host: BareHost) => Promise<void>): void {
+  Deno.test({
+    name: noBareHost === undefined ? sentence : `${sentence} (${noBareHost})`,
+    ignore: noBareHost !== undefined,
+    fn: async () => {
+      const host = new BareHost(`${folder}/host`);
+      host.addLibrariesOf(`${host.root}${home()}/runtime/deno`);
+      for (const { name } of PROGRAMS) {
+        const link = `${host.root}/usr/local/bin/${name}`;
+        if (!exists(link)) Deno.symlinkSync(`${home()}/bin/${name}`, link);
+      }
+      await fn(host);
+    },
+  });
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+bareTest(
+  "uspf-capture of a bundle shows version and commit on a bare host, called through a link",
+  async (host) => {
+    const { code, stdout, stderr } = await host.run(["/usr/local/bin/uspf-capture", "--version"]);
+    assertEquals([code, stderr], [0, ""]);
+    assertMatch(stdout, /^uspf \d+\.\d+\.\d+( \(commit [0-9a-f]{10}\))?\n$/);
+  },
+);
+
+bareTest(
+  "uspf-capture of a bundle captures on a bare host, as nobody, and its sums add up",
+  async (host) => {
+    const finished = await host.run(["/usr/local/bin/uspf-capture", "-r", "2", "--json"]);
+    assertEquals([finished.code, finished.stderr], [0, ""]);
+    const final = finalOf(finished);
+    assertGreater(final.received, 10_000);
+    assertAddsUp(final);
+  },
+);
+
+bareTest(
+  "uspf-capture of a bundle receives what its uspf-send sends from another process, and writes and reads a file",
+  async (host) => {
+    const name = `soft:bundle${Deno.pid}`, file = "/tmp/x.pcapng", { root } = host;
+    const receive = ["-i", `${name}:1`, "-p", "5001", "--write", file, "--json"];
+    const capture = host.start(["/usr/local/bin/uspf-capture", ...receive, "-r", "6"]);
+    const finished = capture.output();
+    while (!exists(root + file)) await new Promise((resolve) => setTimeout(resolve, 50));
+    const send = ["-i", `${name}:2`, "-r", "20000", "-c", "20000", "--json"];
+    const sent = await host.run([`${home()}/bin/uspf-send`, ...send]);
+    assertEquals([sent.code, sent.stderr], [0, ""]);
+    assertEquals(finalOf(sent).sent, 20_000);
+    const { stdout, stderr } = await finished;
+    const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+    const first = finalOf({ code: 0, stdout: text(stdout), stderr: text(stderr) });
+    assertAddsUp(first);
+    assertEquals(first.received, 20_000);
+    const read = await host.run(["/usr/local/bin/uspf-capture", "-i", `pcap:${file}`, "--json"]);
+    assertEquals([read.code, read.stderr], [0, ""]);
+    assertEquals(finalOf(read).received, first.accepted);
+  },
+);
+
+Deno.test("uspf-capture of a bundle ends by Ctrl-C as a program does, and leaves no file anywhere", async () => {
+  const program = `${folder}/host${home()}`, user = `${folder}/user`;
+  Deno.mkdirSync(user);
+  const before = listing(program);
+  const child = new Deno.Command("env", {
+    args: ["-i", `HOME=${user}`, `TMPDIR=${user}`, "../bin/uspf-capture", "--json"],
+    cwd: `${program}/program`,
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const timer = setTimeout(() => child.kill("SIGINT"), 4000); // the launcher's own process
+  const { code, stdout, stderr } = await child.output();
+  clearTimeout(timer);
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  assertEquals([code, text(stderr)], [0, ""]);
+  assertAddsUp(finalOf({ code, stdout: text(stdout), stderr: "" }));
+  assertEquals(listing(program), before);
+  assertEquals(listing(user), []);
+});
+
+Deno.test("uspf-capture of a bundle says usage errors in one line and ends with 2", async () => {
+  const program = `${folder}/host${home()}/bin/uspf-capture`;
+  const { code, stdout, stderr } = await execute(["env", "-i", program, "--metrics", "a,b"]);
+  assertEquals([code, stdout, stderr.split("\n").length], [2, "", 2]);
+});
+
+/** Names and times of all files. */
+function listing(directory: string): string[] {
+  return [...Deno.readDirSync(directory)].flatMap(({ name, isDirectory }) => {
+    const path = `${directory}/${name}`;
+    return isDirectory ? listing(path) : [`${path} ${Deno.lstatSync(path).mtime?.getTime()}`];
+  }).sort();
+}
+
+/** What the launcher gives its runtime, which is here a script that prints it. */
+class FakeBundle {
+  static #count = 0;
+  readonly root = `${folder}/fake bundle ${FakeBundle.#count++}`;
+
+  constructor() {
+    for (const name of ["bin", "runtime"]) {
+      Deno.mkdirSync(`${this.root}/${name}`, { recursive: true });
+    }
+    this.#script("bin/uspf-capture", launcher(PROGRAMS[0], "1.2.3"));
+    this.#script("runtime/deno", `#!/bin/sh\nprintf '%s\\n' "$@" "in $(pwd)" "pid $$"\nexit 7\n`);
+  }
+
+  async run(args: string[], options: Deno.CommandOptions = {}, path = "bin/uspf-capture") {
+    const { code, stdout, stderr } = await execute([`${this.root}/${path}`, ...args], {
+      env: { PATH: Deno.env.get("PATH")! },
+      clearEnv: true,
+      ...options,
+    });
+    const lines = stdout.split("\n");
+    const allowed = lines.filter((line) => line.startsWith("--allow"));
+    return { code, lines, allowed, stderr };
+  }
+
+  #script(path: string, text: string): void {
+    Deno.writeTextFileSync(`${this.root}/${path}`, text);
+    Deno.chmodSync(`${this.root}/${path}`, 0o755);
+  }
+}
+
+Deno.test("launcher asks for the network where --metrics and --dashboard say, and nowhere else", async () => {
+  const bundle = new FakeBundle();
+  const cases: [string[], string[]][] = [
+    [[], []],
+    [["-i", "udp:0.0.0.0:5001"], []],
+    [["--metrics", "127.0.0.1:9464"], ["--allow-net=127.0.0.1:9464"]],
+    [["--metrics=127.0.0.1:0", "--dashboard", "[::1]:80"], ["--allow-net=127.0.0.1:0,[::1]:80"]],
+    [["--dashboard=localhost:8080"], ["--allow-net=localhost:8080"]],
+    [["--metrics", "127.0.0.1:1,evil.example:1"], []],
+    [["--metrics", "127.0.0.1:1 --allow-all"], []],
+    [["--metrics", ""], []],
+    [["--metrics"], []],
+    [["--allow-all", "-A"], ["--allow-all"]], // the program's own arguments, behind its module
+  ];
+  for (const [args, expected] of cases) {
+    const { allowed, lines } = await bundle.run(args);
+    assertEquals(allowed, expected, `${args}`);
+    for (const [i, line] of lines.entries()) {
+      const before = i < lines.indexOf(`${bundle.root}/program/capture/main.ts`);
+      if (line === "--allow-all") assertEquals(before, false);
+    }
+  }
+});
+
+Deno.test("launcher lets the library of USPF_LIBRARY in, and no other", async () => {
+  const bundle = new FakeBundle(), env = { PATH: "/usr/bin:/bin" };
+  assertEquals((await bundle.run([], { env })).allowed, []);
+  assertEquals((await bundle.run([], { env: { ...env, USPF_LIBRARY: "" } })).allowed, []);
+  const own = "/usr/lib/my uspf/libuspf.so";
+  const { allowed } = await bundle.run([], { env: { ...env, USPF_LIBRARY: own } });
+  assertEquals(allowed, [`--allow-ffi=${own}`]);
+});
+
+Deno.test("launcher passes arguments, folder and exit code on, and is replaced by the program", async () => {
+  const bundle = new FakeBundle(), args = ["-f", "udp  port 1", "", "*", "-r", "$HOME", "a\\b"];
+  const child = new Deno.Command(`${bundle.root}/bin/uspf-capture`, {
+    args,
+    cwd: "/usr",
+    stdout: "piped",
+  }).spawn();
+  const { code, stdout } = await child.output();
+  const lines = new TextDecoder().decode(stdout).split("\n");
+  const main = lines.indexOf(`${bundle.root}/program/capture/main.ts`);
+  assertEquals(lines.slice(main + 1), [...args, "in /usr", `pid ${child.pid}`, ""]);
+  assertEquals(code, 7);
+  assert(lines.indexOf("--no-prompt") > 0 && lines.indexOf("--no-prompt") < main);
+});
+
+Deno.test("launcher finds its bundle through links, from its own folder, and by PATH", async () => {
+  const bundle = new FakeBundle(), main = `${bundle.root}/program/capture/main.ts`;
+  Deno.symlinkSync(`${bundle.root}/bin/uspf-capture`, `${bundle.root}/direct`);
+  Deno.symlinkSync("direct", `${bundle.root}/relative`);
+  for (const path of ["direct", "relative", "bin/../bin/uspf-capture"]) {
+    assert((await bundle.run([], {}, path)).lines.includes(main), path);
+  }
+  const cwd = `${bundle.root}/bin`;
+  for (
+    const shell of [["sh", "uspf-capture"], ["env", `PATH=${cwd}:/usr/bin:/bin`, "uspf-capture"]]
+  ) {
+    assert((await execute(shell, { cwd })).stdout.split("\n").includes(main), shell[0]);
+  }
+});
