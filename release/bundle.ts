@@ -13,7 +13,7 @@ import { CommandLine } from "../ffi/command_line.ts";
 import { numberOption, print, runCommand } from "../ffi/usage.ts";
 import { VERSION } from "../ffi/version.ts";
 import { pack } from "./archive.ts";
-import { commitTime, setTimes } from "./commit_time.ts";
+import { commitTime } from "./commit_time.ts";
 import { newest, readElf } from "./elf.ts";
 import { launcher } from "./launcher.ts";
 import { announceFile } from "./made_file.ts";
@@ -46,13 +46,18 @@ async function main(): Promise<number> {
   }
   const target = targetOf(values.target), { output, runtime } = values;
   const level = numberOption("--level", values.level, { low: 1, high: 9 });
-  const name = `uspf-${VERSION}`, archive = `${output}/${name}-linux-${target.name}.tar.gz`;
+  const name = `uspf-${VERSION}`, file = `${name}-linux-${target.name}.tar.gz`;
   Deno.mkdirSync(output, { recursive: true });
   const parent = Deno.makeTempDirSync({ dir: Deno.realPathSync(output), prefix: ".bundle-" });
   try {
     const glibc = await layOut(target, `${parent}/${name}`, runtime);
-    await pack(archive, { parent, name, level });
-    await announceFile(archive, `for ${target.name} with glibc ${glibc} or newer`);
+    await pack(`${Deno.realPathSync(output)}/${file}`, {
+      parent,
+      name,
+      level,
+      seconds: await commitTime(),
+    });
+    await announceFile(`${output}/${file}`, `for ${target.name} with glibc ${glibc} or newer`);
   } finally {
     Deno.removeSync(parent, { recursive: true });
   }
@@ -75,7 +80,6 @@ async function layOut(target: Target, directory: string, runtime?: string): Prom
     Deno.writeTextFileSync(path, launcher(one, VERSION), { mode: 0o755 });
     Deno.chmodSync(path, 0o755);
   }
-  setTimes(directory, await commitTime());
   const native = [`${program}/${LIBRARY}`, `${directory}/runtime/deno`];
   return newest(native.map((path) => readElf(path)?.glibc ?? "2.0"))!;
 }

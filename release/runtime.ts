@@ -21,13 +21,15 @@ export function pinnedVersion(): string {
 }
 
 /**
- * Puts the runtime at a path: `given`, the running one, or that of the npm package.
+ * Puts the runtime, or a link to it, at a path: `given`, the running one, or that of the npm package.
  *
  * @throws {ReleaseError} where it cannot be had.
  */
 export async function placeRuntime(target: Target, path: string, given?: string): Promise<void> {
+  if (target === HERE && given === undefined) {
+    return Deno.symlinkSync(runningRuntime(), path); // 95 MB need no copy
+  }
   if (given !== undefined) Deno.copyFileSync(checked(given, target), path);
-  else if (target === HERE) Deno.copyFileSync(runningRuntime(), path);
   else await unpackRuntime(target, path);
   Deno.chmodSync(path, 0o755);
 }
