@@ -70,8 +70,8 @@ async function layOut(target: Target, directory: string, runtime?: string): Prom
   for (const path of [program, `${directory}/bin`, `${directory}/runtime`]) {
     Deno.mkdirSync(path, { recursive: true });
   }
-  await stage(await moduleGraph(PROGRAMS.map(({ main }) => main)), target, program);
   await placeRuntime(target, `${directory}/runtime/deno`, runtime);
+  await stage(await moduleGraph(PROGRAMS.map(({ main }) => main)), target, program);
   for (const file of ["LICENSE", "README.md"]) {
     Deno.copyFileSync(ROOT + file, `${directory}/${file}`);
   }

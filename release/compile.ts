@@ -140,12 +140,8 @@ function embedded({ name }: Program): string {
 }
 
 function machineOf(base: string): number {
-  try {
-    const elf = readElf(base);
-    if (elf !== undefined) return elf.machine;
-  } catch (error) {
-    throw new ReleaseError(`Cannot use DENORT_BIN "${base}": ${(error as Error).message}`);
-  }
+  const elf = readElf(base);
+  if (elf !== undefined) return elf.machine;
   throw new ReleaseError(`Cannot use DENORT_BIN "${base}": no program for Linux: name a denort`);
 }
 

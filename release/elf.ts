@@ -12,14 +12,25 @@ export interface ElfFile {
 
 const MAGIC = 0x7f454c46, MACHINE_AT = 18;
 
-/** Reads a file; `undefined` if it is none of that format. */
+/** Reads a file; `undefined` if it is none of that format, or not there. */
 export function readElf(path: string): ElfFile | undefined {
-  const bytes = Deno.readFileSync(path), view = new DataView(bytes.buffer);
+  const bytes = read(path), view = new DataView(bytes.buffer);
   if (bytes.length < 64 || view.getUint32(0) !== MAGIC) return undefined;
   // The names of the versions stand among its strings, as in .gnu.version_r.
   const names = new TextDecoder("latin1").decode(bytes).matchAll(/GLIBC_(\d+\.\d+(?:\.\d+)?)\0/g);
   const versions = [...names].map(([, version]) => version);
   return { machine: view.getUint16(MACHINE_AT, true), glibc: newest(versions) };
+}
+
+function read(path: string): Uint8Array<ArrayBuffer> {
+  try {
+    return Deno.readFileSync(path);
+  } catch (error) {
+    const { NotFound, NotADirectory, IsADirectory, PermissionDenied } = Deno.errors;
+    const kinds = [NotFound, NotADirectory, IsADirectory, PermissionDenied];
+    if (kinds.some((kind) => error instanceof kind)) return new Uint8Array();
+    throw error;
+  }
 }
 
 /** The newest of some versions; `undefined` of none. */
