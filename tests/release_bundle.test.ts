@@ -12,6 +12,7 @@ import { type AnyStatistics, finalOf } from "./command.ts";
 
 const root = new URL("..", import.meta.url).pathname;
 const arch = Deno.build.arch;
+const LIMIT_MS = 60_000; // for what ends when it is told to
 
 const folder = Deno.makeTempDirSync({ prefix: "uspf-bundle-" });
 Deno.test.afterAll(() => Deno.removeSync(folder, { recursive: true }));
@@ -57,7 +58,7 @@ Deno.test("deno task bundle makes an archive of the programs, the runtime, the l
   assert(!names.some((name) => /\/program\/(tests|bench|release)\/|\.c$/.test(name)));
   assertEquals(new Set(lines.map((line) => line.split(/\s+/)[1])), new Set(["0/0"]));
   assertEquals(
-    new Set(lines.map((line) => line.split(/\s+/).slice(2, 5).slice(1).join(" "))).size,
+    new Set(lines.map((line) => line.split(/\s+/).slice(3, 5).join(" "))).size,
     1,
   );
   Deno.mkdirSync(`${folder}/host/opt/my programs`, { recursive: true });
@@ -116,18 +117,17 @@ bareTest(
 bareTest(
   "uspf-capture of a bundle receives what its uspf-send sends from another process, and writes and reads a file",
   async (host) => {
-    const name = `soft:bundle${Deno.pid}`, file = "/tmp/x.pcapng", { root } = host;
-    const receive = ["-i", `${name}:1`, "-p", "5001", "--write", file, "--json"];
-    const capture = host.start(["/usr/local/bin/uspf-capture", ...receive, "-r", "6"]);
-    const finished = capture.output();
-    while (!exists(root + file)) await new Promise((resolve) => setTimeout(resolve, 50));
-    const send = ["-i", `${name}:2`, "-r", "20000", "-c", "20000", "--json"];
+    const name = `soft:bundle${Deno.pid}`, file = "/tmp/x.pcapng";
+    const receive = ["-i", `${name}{1`, "-p", "5001", "--write", file, "--json"];
+    const capture = host.start(["/usr/local/bin/uspf-capture", ...receive]);
+    const output = watch(capture);
+    await output.shown("{"); // it counts
+    const send = ["-i", `${name}}1`, "-c", "20000", "--json"];
     const sent = await host.run([`${home()}/bin/uspf-send`, ...send]);
     assertEquals([sent.code, sent.stderr], [0, ""]);
     assertEquals(finalOf(sent).sent, 20_000);
-    const { stdout, stderr } = await finished;
-    const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-    const first = finalOf({ code: 0, stdout: text(stdout), stderr: text(stderr) });
+    capture.kill("SIGINT");
+    const first = finalOf(await output.finished);
     assertAddsUp(first);
     assertEquals(first.received, 20_000);
     const read = await host.run(["/usr/local/bin/uspf-capture", "-i", `pcap:${file}`, "--json"]);
@@ -140,20 +140,38 @@ Deno.test("uspf-capture of a bundle ends by Ctrl-C as a program does, and leaves
   const program = `${folder}/host${home()}`, user = `${folder}/user`;
   Deno.mkdirSync(user);
   const before = listing(program);
-  const child = new Deno.Command("env", {
-    args: ["-i", `HOME=${user}`, `TMPDIR=${user}`, "../bin/uspf-capture", "--json"],
+  const child = startBundled(["../bin/uspf-capture", "--json"], {
     cwd: `${program}/program`,
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const timer = setTimeout(() => child.kill("SIGINT"), 4000); // the launcher's own process
-  const { code, stdout, stderr } = await child.output();
-  clearTimeout(timer);
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  assertEquals([code, text(stderr)], [0, ""]);
-  assertAddsUp(finalOf({ code, stdout: text(stdout), stderr: "" }));
+    env: { HOME: user, TMPDIR: user },
+  });
+  const output = watch(child);
+  await output.shown("{");
+  child.kill("SIGINT"); // the launcher's own process
+  const { code, stdout, stderr } = await output.finished;
+  assertEquals([code, stderr], [0, ""]);
+  assertAddsUp(finalOf({ code, stdout, stderr }));
   assertEquals(listing(program), before);
   assertEquals(listing(user), []);
+});
+
+const noMetrics = exists(`${root}capture/monitor/metrics_site.ts`)
+  ? undefined
+  : "this program serves no metrics";
+Deno.test({
+  name: `uspf-capture of a bundle serves --metrics on the address that it is given${
+    noMetrics ? ` (${noMetrics})` : ""
+  }`,
+  ignore: noMetrics !== undefined,
+  fn: async () => {
+    const program = `${folder}/host${home()}/bin/uspf-capture`;
+    const child = startBundled([program, "--metrics", "127.0.0.1:0"]);
+    const output = watch(child);
+    const [url] = /http:\/\/\S+\/metrics/.exec(await output.shown("metrics at http://"))!;
+    const text = await (await fetch(url)).text();
+    child.kill("SIGTERM");
+    assertMatch(text, /^uspf_received_packets_total\{.*\} \d+$/m);
+    assertEquals((await output.finished).code, 0);
+  },
 });
 
 Deno.test("uspf-capture of a bundle says usage errors in one line and ends with 2", async () => {
@@ -161,6 +179,41 @@ Deno.test("uspf-capture of a bundle says usage errors in one line and ends with 
   const { code, stdout, stderr } = await execute(["env", "-i", program, "--metrics", "a,b"]);
   assertEquals([code, stdout, stderr.split("\n").length], [2, "", 2]);
 });
+
+/** Starts a program with the environment that is given, and no other. */
+function startBundled(
+  [program, ...args]: string[],
+  options: Deno.CommandOptions = {},
+): Deno.ChildProcess {
+  const streams = { stdin: "null", stdout: "piped", stderr: "piped" } as const;
+  return new Deno.Command(program, { args, clearEnv: true, ...streams, ...options }).spawn();
+}
+
+/** `shown` resolves to standard output once that has the text in it, or has ended. */
+function watch(child: Deno.ChildProcess) {
+  const timer = setTimeout(() => child.kill("SIGKILL"), LIMIT_MS);
+  const waiting: (() => void)[] = [];
+  let stdout = "", ended = false;
+  const read = async () => {
+    for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
+      stdout += chunk;
+      waiting.splice(0).forEach((look) => look());
+    }
+    ended = true;
+    waiting.splice(0).forEach((look) => look());
+  };
+  const finish = async () => {
+    const stderr = new Response(child.stderr).text();
+    const [{ code }] = await Promise.all([child.status, read()]);
+    clearTimeout(timer);
+    return { code, stdout, stderr: await stderr };
+  };
+  const shown = async (text: string) => {
+    while (!ended && !stdout.includes(text)) await new Promise<void>((look) => waiting.push(look));
+    return stdout;
+  };
+  return { shown, finished: finish() };
+}
 
 /** Names and times of all files. */
 function listing(directory: string): string[] {
