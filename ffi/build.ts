@@ -14,7 +14,6 @@
  */
 import { readCommit } from "./commit.ts";
 import {
-  checkLibrary,
   fitsProcessor,
   LIBRARY_NAME,
   type LibraryRecord,
@@ -62,20 +61,28 @@ export function builtLibrary(): string | undefined {
  * @throws {Refusal} where it cannot.
  */
 export function buildLibrary({ compiler, directory }: BuildOptions = {}): boolean {
-  const sources = filesHere(".c");
-  if (sources.length === 0) throw new Refusal("its C sources are not here: build it in a checkout");
   const folder = directory ?? `${here}/build`, library = `${folder}/${LIBRARY_NAME}`;
   if (!granted({ name: "write", path: folder })) {
     throw new Refusal(`writing to "${folder}" is not permitted: run "deno task build"`);
   }
   const wanted = compiler ?? (granted({ name: "env", variable: "CC" }) && Deno.env.get("CC"));
-  Deno.mkdirSync(folder, { recursive: true });
-  return whileLocked(folder, () => {
-    const record = currentRecord(library, wanted || undefined);
-    if (record === undefined) compile(library, sources, findCompiler(wanted || undefined));
-    else bringUpToDate(library, record);
-    return record === undefined;
-  });
+  try {
+    Deno.mkdirSync(folder, { recursive: true });
+    return whileLocked(folder, () => {
+      const record = currentRecord(library, wanted || undefined);
+      if (record === undefined) compile(library, wanted || undefined);
+      else bringUpToDate(library, record);
+      return record === undefined;
+    });
+  } catch (error) {
+    if (!isForbidden(error)) throw error;
+    throw new Refusal(`writing to "${folder}" is not allowed (${error.code}): build as its owner`);
+  }
+}
+
+/** Whether the system forbids it, not Deno. */
+function isForbidden(error: unknown): error is { code: string } {
+  return ["EACCES", "EPERM", "EROFS"].includes((error as { code?: string }).code ?? "");
 }
 
 /** Runs in a folder as the only one that builds there; a lock ends with its program. */
@@ -85,9 +92,10 @@ function whileLocked<T>(folder: string, work: () => T): T {
   return work();
 }
 
-/** What is recorded of a library that need not be compiled again. */
+/** What is recorded of a library that need not be compiled again, as one that came without sources. */
 function currentRecord(library: string, compiler?: string): LibraryRecord | undefined {
-  const inputs = [...filesHere(".c"), ...filesHere(".h"), "build.ts"];
+  const sources = filesHere(".c");
+  const inputs = sources.length === 0 ? [] : [...sources, ...filesHere(".h"), "build.ts"];
   const record = readRecord(library);
   if (record === undefined || record.sha256 !== sha256Of(library)) return undefined;
   const asWanted = compiler === undefined
@@ -98,15 +106,24 @@ function currentRecord(library: string, compiler?: string): LibraryRecord | unde
   return inputs.some((name) => timeOf(`${here}/${name}`) > built) ? undefined : record;
 }
 
-/** Without `.git`, as in what was unpacked from an archive, the commit stays what it was. */
+/**
+ * Without `.git`, as in what was unpacked from an archive, the commit stays what it was; so it does where
+ * another user builds, who may use the library but not write.
+ */
 function bringUpToDate(library: string, record: LibraryRecord): void {
   const now = { version: VERSION, commit: readCommit(`${here}/..`) ?? record.commit };
   if (now.version === record.version && now.commit === record.commit) return;
-  writeRecord(library, { ...record, ...now });
+  try {
+    writeRecord(library, { ...record, ...now });
+  } catch (error) {
+    if (!isForbidden(error)) throw error;
+  }
 }
 
-function compile(library: string, sources: string[], compiler: string[]): void {
-  const fresh = `${library}.new`;
+function compile(library: string, wanted?: string): void {
+  const sources = filesHere(".c"), fresh = `${library}.new`;
+  if (sources.length === 0) throw new Refusal("its C sources are not here: build it in a checkout");
+  const compiler = findCompiler(wanted);
   // Paths of this machine stay out of it, so that a build elsewhere gives the same bytes.
   const args = [...FLAGS, `-ffile-prefix-map=${here}=ffi`, "-o", fresh, ...sources];
   const { success, stderr } = run([...compiler, ...args], here);
@@ -191,16 +208,10 @@ function granted(permission: Deno.PermissionDescriptor): boolean {
   return Deno.permissions.querySync(permission).state === "granted";
 }
 
-/** Whether USPF_LIBRARY names a good library: then a machine without compiler needs no other. */
+/** Whether USPF_LIBRARY names a library as it was built: then a machine without compiler needs no other. */
 function hasAnother(): boolean {
-  const path = Deno.env.get("USPF_LIBRARY");
-  if (!path) return false;
-  try {
-    checkLibrary(path, interfaceOf());
-    return true;
-  } catch {
-    return false;
-  }
+  const path = Deno.env.get("USPF_LIBRARY"), sha256 = path && sha256Of(path);
+  return sha256 ? readRecord(path)?.sha256 === sha256 : false;
 }
 
 if (import.meta.main) {

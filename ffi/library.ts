@@ -101,7 +101,7 @@ function open(path: string): Deno.DynamicLibrary<typeof SYMBOLS>["symbols"] {
   try {
     return Deno.dlopen(path, SYMBOLS).symbols;
   } catch (cause) {
-    const why = (cause as Error).message.split("\n")[0];
-    throw new Refusal(`${why}: build it for this machine`, { cause });
+    const why = (cause as Error).message.split("\n")[0].split(`${path}: `).at(-1);
+    throw new Refusal(`it cannot be opened (${why}): build it for this machine`, { cause });
   }
 }
