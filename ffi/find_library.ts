@@ -74,7 +74,10 @@ export function findLibrary<T>(abi: number, use: (path: string) => T): Found<T> 
 /** @throws {Refusal} where loading this file is not permitted; it never prompts. */
 export function checkMayLoad(path: string): void {
   if (Deno.permissions.querySync({ name: "ffi", path }).state === "granted") return;
-  throw new Refusal(`loading it is not permitted: allow it with --allow-ffi=${path}`);
+  const remedy = Deno.build.standalone
+    ? "give the program its own name back, and unset TMPDIR" // its permissions name both
+    : `allow it with --allow-ffi=${path}`;
+  throw new Refusal(`loading it is not permitted: ${remedy}`);
 }
 
 function places(): Place[] {

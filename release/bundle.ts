@@ -22,6 +22,7 @@ import { PROGRAMS } from "./programs.ts";
 import { placeRuntime } from "./runtime.ts";
 import { LIBRARY, stage } from "./stage.ts";
 import { HERE, type Target, targetOf } from "./target.ts";
+import { inWorkFolder } from "./work_folder.ts";
 
 const HELP = `Makes an archive that runs on any Linux with glibc: runtime, programs, native library.
 
@@ -47,20 +48,12 @@ async function main(): Promise<number> {
   const target = targetOf(values.target), { output, runtime } = values;
   const level = numberOption("--level", values.level, { low: 1, high: 9 });
   const name = `uspf-${VERSION}`, file = `${name}-linux-${target.name}.tar.gz`;
-  Deno.mkdirSync(output, { recursive: true });
-  const parent = Deno.makeTempDirSync({ dir: Deno.realPathSync(output), prefix: ".bundle-" });
-  try {
+  await inWorkFolder(output, async (parent) => {
     const glibc = await layOut(target, `${parent}/${name}`, runtime);
-    await pack(`${Deno.realPathSync(output)}/${file}`, {
-      parent,
-      name,
-      level,
-      seconds: await commitTime(),
-    });
+    const packing = { parent, name, level, seconds: await commitTime() };
+    await pack(`${Deno.realPathSync(output)}/${file}`, packing);
     await announceFile(`${output}/${file}`, `for ${target.name} with glibc ${glibc} or newer`);
-  } finally {
-    Deno.removeSync(parent, { recursive: true });
-  }
+  });
   return 0;
 }
 

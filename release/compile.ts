@@ -24,6 +24,7 @@ import { ReleaseError } from "./release_error.ts";
 import { tryProgram } from "./run_program.ts";
 import { LIBRARY, permissionsOf, stage } from "./stage.ts";
 import { HERE, type Target, targetOf, TARGETS } from "./target.ts";
+import { inWorkFolder } from "./work_folder.ts";
 
 const HELP = `Makes programs that need nothing but Linux and glibc: uspf-capture and uspf-send.
 
@@ -80,13 +81,10 @@ async function compileFor(
   output: string,
 ): Promise<number> {
   const folder = target === HERE ? output : `${output}/${target.name}`;
-  Deno.mkdirSync(folder, { recursive: true });
-  const absolute = Deno.realPathSync(folder);
-  const directory = Deno.makeTempDirSync({ dir: absolute, prefix: ".stage-" });
-  try {
+  await inWorkFolder(folder, async (directory) => {
     await stage(graph, target, directory);
     setTimes(directory, seconds);
-    const library = readElf(`${directory}/${LIBRARY}`)!;
+    const library = readElf(`${directory}/${LIBRARY}`)!, absolute = Deno.realPathSync(folder);
     for (const program of PROGRAMS) {
       await compile(program, target, directory, `${absolute}/${program.name}`);
       const path = `${folder}/${program.name}`;
@@ -95,9 +93,7 @@ async function compileFor(
       );
       await announceFile(path, `for ${target.name} with glibc ${glibc} or newer`);
     }
-  } finally {
-    Deno.removeSync(directory, { recursive: true });
-  }
+  });
   return PROGRAMS.length;
 }
 
@@ -121,7 +117,9 @@ async function compile(
     `--output=${output}`,
     program.main,
   ];
-  const printed = await tryProgram(command, { cwd: directory, limitMs: LIMIT_MS });
+  const base = Deno.env.get("DENORT_BIN");
+  const env: Record<string, string> = base ? { DENORT_BIN: Deno.realPathSync(base) } : {};
+  const printed = await tryProgram(command, { cwd: directory, env, limitMs: LIMIT_MS });
   if (printed?.success) return;
   const { stderr = "" } = printed ?? {};
   const path = output.startsWith(ROOT) ? output.slice(ROOT.length) : output;

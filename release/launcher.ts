@@ -3,6 +3,7 @@
  * itself, but readlink(1) where it is called through a link.
  */
 import type { Program } from "./programs.ts";
+import { LIBRARY } from "./stage.ts";
 
 /** Text of the script. */
 export function launcher({ name, main, permissions }: Program, version: string): string {
@@ -34,7 +35,8 @@ done
 # Below /dev/null nothing can be written: no cache is left anywhere.
 export DENO_DIR=/dev/null/uspf DENO_NO_UPDATE_CHECK=1
 exec "$root/runtime/deno" run -q --no-prompt --deny-import --config "$root/program/deno.json" \\
-  -P=${permissions} \${net:+"--allow-net=$net"} \${USPF_LIBRARY:+"--allow-ffi=$USPF_LIBRARY"} \\
+  -P=${permissions} \${net:+"--allow-net=$net"} \\
+  \${USPF_LIBRARY:+"--allow-ffi=$root/program/${LIBRARY},$USPF_LIBRARY"} \\
   "$root/program/${main}" "$@"
 `;
 }

@@ -223,6 +223,13 @@ function listing(directory: string): string[] {
   }).sort();
 }
 
+/** What may be /bin/sh. */
+const SHELLS = [["dash"], ["bash", "--posix"], ["busybox", "sh"]];
+
+function isThere(program: string): boolean {
+  return ["/bin/", "/usr/bin/"].some((folder) => exists(folder + program));
+}
+
 /** What the launcher gives its runtime, which is here a script that prints it. */
 class FakeBundle {
   static #count = 0;
@@ -236,11 +243,11 @@ class FakeBundle {
     this.#script("runtime/deno", `#!/bin/sh\nprintf '%s\\n' "$@" "in $(pwd)" "pid $$"\nexit 7\n`);
   }
 
-  async run(args: string[], options: Deno.CommandOptions = {}, path = "bin/uspf-capture") {
-    const { code, stdout, stderr } = await execute([`${this.root}/${path}`, ...args], {
-      env: { PATH: Deno.env.get("PATH")! },
+  async run(args: string[], env: Record<string, string> = {}, shell: string[] = []) {
+    const command = [...shell, `${this.root}/bin/uspf-capture`, ...args];
+    const { code, stdout, stderr } = await execute(command, {
+      env: { PATH: "/usr/bin:/bin", ...env },
       clearEnv: true,
-      ...options,
     });
     const lines = stdout.split("\n");
     const allowed = lines.filter((line) => line.startsWith("--allow"));
@@ -265,25 +272,27 @@ Deno.test("launcher asks for the network where --metrics and --dashboard say, an
     [["--metrics", "127.0.0.1:1 --allow-all"], []],
     [["--metrics", ""], []],
     [["--metrics"], []],
-    [["--allow-all", "-A"], ["--allow-all"]], // the program's own arguments, behind its module
+    [["--allow-all", "-A"], ["--allow-all"]], // behind its module
   ];
-  for (const [args, expected] of cases) {
-    const { allowed, lines } = await bundle.run(args);
-    assertEquals(allowed, expected, `${args}`);
-    for (const [i, line] of lines.entries()) {
-      const before = i < lines.indexOf(`${bundle.root}/program/capture/main.ts`);
-      if (line === "--allow-all") assertEquals(before, false);
+  for (const shell of SHELLS.filter(([program]) => isThere(program))) {
+    for (const [args, expected] of cases) {
+      const { allowed, lines } = await bundle.run(args, {}, shell);
+      assertEquals(allowed, expected, `${shell} ${args}`);
+      // What follows the module are the program's own arguments.
+      const module = lines.indexOf(`${bundle.root}/program/capture/main.ts`);
+      assert(!lines.slice(0, module).some((line) => /^(-A|--allow-all)$/.test(line)));
     }
   }
 });
 
-Deno.test("launcher lets the library of USPF_LIBRARY in, and no other", async () => {
-  const bundle = new FakeBundle(), env = { PATH: "/usr/bin:/bin" };
-  assertEquals((await bundle.run([], { env })).allowed, []);
-  assertEquals((await bundle.run([], { env: { ...env, USPF_LIBRARY: "" } })).allowed, []);
+Deno.test("launcher lets the library of USPF_LIBRARY in besides its own, and no other", async () => {
+  const bundle = new FakeBundle();
+  assertEquals((await bundle.run([])).allowed, []);
+  assertEquals((await bundle.run([], { USPF_LIBRARY: "" })).allowed, []);
   const own = "/usr/lib/my uspf/libuspf.so";
-  const { allowed } = await bundle.run([], { env: { ...env, USPF_LIBRARY: own } });
-  assertEquals(allowed, [`--allow-ffi=${own}`]);
+  const { allowed } = await bundle.run([], { USPF_LIBRARY: own });
+  const bundled = `${bundle.root}/program/ffi/build/libuspf.so`;
+  assertEquals(allowed, [`--allow-ffi=${bundled},${own}`]);
 });
 
 Deno.test("launcher passes arguments, folder and exit code on, and is replaced by the program", async () => {
@@ -306,7 +315,7 @@ Deno.test("launcher finds its bundle through links, from its own folder, and by 
   Deno.symlinkSync(`${bundle.root}/bin/uspf-capture`, `${bundle.root}/direct`);
   Deno.symlinkSync("direct", `${bundle.root}/relative`);
   for (const path of ["direct", "relative", "bin/../bin/uspf-capture"]) {
-    assert((await bundle.run([], {}, path)).lines.includes(main), path);
+    assert((await execute([`${bundle.root}/${path}`])).stdout.split("\n").includes(main), path);
   }
   const cwd = `${bundle.root}/bin`;
   for (
