@@ -26,11 +26,26 @@ async function execute(
   return { code, stdout: text(stdout), stderr: text(stderr) };
 }
 
-const bundle = (...args: string[]) =>
-  execute([Deno.execPath(), "task", "-q", "bundle", "--output", folder, ...args], {
-    cwd: root,
-    env: { NO_COLOR: "1" },
-  });
+const ARCHIVE = `${folder}/uspf-${VERSION}-linux-${arch}.tar.gz`;
+let made: Promise<string> | undefined;
+
+/** Makes the archive and unpacks it elsewhere, once; returns what making it printed. */
+function bundled(): Promise<string> {
+  made ??= makeAndUnpack();
+  return made;
+}
+
+async function makeAndUnpack(): Promise<string> {
+  const task = ["task", "-q", "bundle", "--output", folder, "--level", "1"];
+  const env = { NO_COLOR: "1" };
+  const { code, stdout, stderr } = await execute([Deno.execPath(), ...task], { cwd: root, env });
+  assertEquals([code, stderr], [0, ""]);
+  const parent = `${folder}/host/opt/my programs`;
+  Deno.mkdirSync(parent, { recursive: true });
+  const unpack = ["tar", "-xzf", ARCHIVE, "-C", parent];
+  assertEquals(await execute(unpack), { code: 0, stdout: "", stderr: "" });
+  return stdout;
+}
 
 function assertAddsUp(s: AnyStatistics): void {
   assertEquals(s.received, s.accepted + s.rejected + s.malformed);
@@ -39,14 +54,11 @@ function assertAddsUp(s: AnyStatistics): void {
 }
 
 Deno.test("deno task bundle makes an archive of the programs, the runtime, the library and nothing of the tests", async () => {
-  const { code, stdout, stderr } = await bundle("--level", "1");
-  assertEquals([code, stderr], [0, ""]);
-  const archive = `${folder}/uspf-${VERSION}-linux-${arch}.tar.gz`;
   assertMatch(
-    stdout,
+    await bundled(),
     /\.tar\.gz: [0-9.]+ MB, for \w+ with glibc 2\.\d+ or newer\nSHA-256 \w{64}\n$/,
   );
-  const { stdout: list } = await execute(["tar", "-tzvf", archive, "--full-time"]);
+  const { stdout: list } = await execute(["tar", "-tzvf", ARCHIVE, "--full-time"]);
   const lines = list.trim().split("\n"), names = lines.map((line) => line.split(/\s+/).at(-1)!);
   const top = `uspf-${VERSION}`;
   for (const { name, main } of PROGRAMS) {
@@ -61,24 +73,22 @@ Deno.test("deno task bundle makes an archive of the programs, the runtime, the l
     new Set(lines.map((line) => line.split(/\s+/).slice(3, 5).join(" "))).size,
     1,
   );
-  Deno.mkdirSync(`${folder}/host/opt/my programs`, { recursive: true });
-  const unpack = ["tar", "-xzf", archive, "-C", `${folder}/host/opt/my programs`];
-  assertEquals(await execute(unpack), { code: 0, stdout: "", stderr: "" });
 });
 
-const home = () => `/opt/my programs/uspf-${VERSION}`;
+const HOME = `/opt/my programs/uspf-${VERSION}`;
 
-/** Tests on a host that has nothing but the bundle, which was unpacked by the first test. */
+/** Tests on a host that has nothing but the bundle. */
 function bareTest(sentence: string, fn: (host: BareHost) => Promise<void>): void {
   Deno.test({
     name: noBareHost === undefined ? sentence : `${sentence} (${noBareHost})`,
     ignore: noBareHost !== undefined,
     fn: async () => {
+      await bundled();
       const host = new BareHost(`${folder}/host`);
-      host.addLibrariesOf(`${host.root}${home()}/runtime/deno`);
+      host.addLibrariesOf(`${host.root}${HOME}/runtime/deno`);
       for (const { name } of PROGRAMS) {
         const link = `${host.root}/usr/local/bin/${name}`;
-        if (!exists(link)) Deno.symlinkSync(`${home()}/bin/${name}`, link);
+        if (!exists(link)) Deno.symlinkSync(`${HOME}/bin/${name}`, link);
       }
       await fn(host);
     },
@@ -123,7 +133,7 @@ bareTest(
     const output = watch(capture);
     await output.shown("{"); // it counts
     const send = ["-i", `${name}}1`, "-c", "20000", "--json"];
-    const sent = await host.run([`${home()}/bin/uspf-send`, ...send]);
+    const sent = await host.run([`${HOME}/bin/uspf-send`, ...send]);
     assertEquals([sent.code, sent.stderr], [0, ""]);
     assertEquals(finalOf(sent).sent, 20_000);
     capture.kill("SIGINT");
@@ -137,7 +147,8 @@ bareTest(
 );
 
 Deno.test("uspf-capture of a bundle ends by Ctrl-C as a program does, and leaves no file anywhere", async () => {
-  const program = `${folder}/host${home()}`, user = `${folder}/user`;
+  await bundled();
+  const program = `${folder}/host${HOME}`, user = `${folder}/user`;
   Deno.mkdirSync(user);
   const before = listing(program);
   const child = startBundled(["../bin/uspf-capture", "--json"], {
@@ -163,7 +174,8 @@ Deno.test({
   }`,
   ignore: noMetrics !== undefined,
   fn: async () => {
-    const program = `${folder}/host${home()}/bin/uspf-capture`;
+    await bundled();
+    const program = `${folder}/host${HOME}/bin/uspf-capture`;
     const child = startBundled([program, "--metrics", "127.0.0.1:0"]);
     const output = watch(child);
     const [url] = /http:\/\/\S+\/metrics/.exec(await output.shown("metrics at http://"))!;
@@ -175,7 +187,8 @@ Deno.test({
 });
 
 Deno.test("uspf-capture of a bundle says usage errors in one line and ends with 2", async () => {
-  const program = `${folder}/host${home()}/bin/uspf-capture`;
+  await bundled();
+  const program = `${folder}/host${HOME}/bin/uspf-capture`;
   const { code, stdout, stderr } = await execute(["env", "-i", program, "--metrics", "a,b"]);
   assertEquals([code, stdout, stderr.split("\n").length], [2, "", 2]);
 });
