@@ -182,7 +182,7 @@ const home = new URL("..", import.meta.url), isLocal = home.protocol === "file:"
 
 /** What a thread reads the program from; nothing where a registry has it. */
 function programFolder(): string[] {
-  return isLocal ? [home.pathname] : [];
+  return isLocal ? [decodeURIComponent(home.pathname)] : [];
 }
 
 /** Where a thread gets the program from if it does not lie here. */

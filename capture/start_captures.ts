@@ -44,7 +44,8 @@ async function startCaptures(options: CaptureOptions, pushed: PushedFilter): Pro
     try {
       return await CaptureGroup.start(members, ringSize, common);
     } catch (error) {
-      const taken = error instanceof CaptureError && error.code === "EBUSY";
+      // EACCES: a demonstration of another user's
+      const taken = error instanceof CaptureError && ["EBUSY", "EACCES"].includes(error.code ?? "");
       if (options.port !== "" || !taken || i === MOST_DEMOS) throw error;
     }
   }

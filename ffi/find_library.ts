@@ -75,7 +75,7 @@ export function findLibrary<T>(abi: number, use: (path: string) => T): Found<T> 
 export function checkMayLoad(path: string): void {
   if (Deno.permissions.querySync({ name: "ffi", path }).state === "granted") return;
   const remedy = Deno.build.standalone
-    ? "compile the program anew, with that permission"
+    ? "give the program its own name back, and unset TMPDIR" // its permissions name both
     : `allow it with --allow-ffi=${path}`;
   throw new Refusal(`loading it is not permitted: ${remedy}`);
 }

@@ -1,0 +1,37 @@
+/**
+ * Purpose: the native library for a target, as it is released.
+ */
+import { buildLibrary } from "../ffi/build.ts";
+import { Refusal } from "../ffi/library_record.ts";
+import { ReleaseError } from "./release_error.ts";
+import { tryProgram } from "./run_program.ts";
+import { HERE, type Target } from "./target.ts";
+
+/** Why the library cannot be built for a target; `undefined`: it can, as far as is known. */
+export async function whyNoLibrary(target: Target): Promise<string | undefined> {
+  if (target === HERE) return undefined;
+  const printed = await tryProgram([target.crossCompiler, "--version"]);
+  return printed?.success ? undefined : `no cross compiler ${target.crossCompiler}`;
+}
+
+/**
+ * Builds the library and its record into a folder.
+ *
+ * @throws {ReleaseError} where that cannot be.
+ */
+export async function placeLibrary(target: Target, directory: string): Promise<void> {
+  const missing = await whyNoLibrary(target);
+  if (missing !== undefined) {
+    const debian = `gcc-${target.name.replace("_", "-")}-linux-gnu`;
+    throw new ReleaseError(
+      `Cannot build for ${target.name}: ${missing}: install one, on Debian or Ubuntu with ` +
+        `"apt-get install ${debian}"`,
+    );
+  }
+  try {
+    buildLibrary({ compiler: target === HERE ? undefined : target.crossCompiler, directory });
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    throw new ReleaseError(`Cannot build the native library: ${error.message}`);
+  }
+}

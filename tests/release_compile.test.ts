@@ -1,0 +1,179 @@
+/** `deno task compile`: what goes into the programs; and, where there is a runtime base, that they run. */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { moduleGraph } from "../release/module_graph.ts";
+import { type Program, PROGRAMS } from "../release/programs.ts";
+import { type CompiledProgram, readCompiledProgram } from "./compiled_program.ts";
+import { finalOf } from "./command.ts";
+
+const root = new URL("..", import.meta.url).pathname;
+const THREADS = [
+  "capture/monitor/web_worker.ts",
+  "capture/worker.ts",
+  "capture/write_worker.ts",
+  "sender/worker.ts",
+];
+const LIBRARY = "ffi/build/libuspf.so";
+const MACHINES = { x86_64: 62, aarch64: 183 }; // e_machine, elf(5)
+const here = Deno.build.arch, there = here === "x86_64" ? "aarch64" : "x86_64";
+
+const output = Deno.makeTempDirSync({ prefix: "uspf-compile-" });
+Deno.test.afterAll(() => Deno.removeSync(output, { recursive: true }));
+
+async function execute([program, ...args]: string[], env: Record<string, string> = {}) {
+  const command = new Deno.Command(program, { args, cwd: root, env: { NO_COLOR: "1", ...env } });
+  const { code, stdout, stderr } = await command.output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, stdout: text(stdout), stderr: text(stderr) };
+}
+
+const compile = (env: Record<string, string>, ...args: string[]) =>
+  execute([Deno.execPath(), "task", "-q", "compile", "--output", output, ...args], env);
+
+/** What DENORT_BIN says where it is needed: the contents do not depend on the base that they stand behind. */
+async function standIn(compiler: string): Promise<string> {
+  const source = `${output}/base.c`, base = `${output}/base-${compiler}`;
+  Deno.writeTextFileSync(source, "int main(void) { return 0; }\n");
+  const { code, stderr } = await execute([compiler, "-o", base, source]);
+  assertEquals([code, stderr], [0, ""]);
+  return base;
+}
+
+let made: Promise<string> | undefined;
+
+/** Makes the programs for this machine, once; returns what making them printed. */
+function compiled(): Promise<string> {
+  const make = async () => {
+    const { code, stdout, stderr } = await compile({ DENORT_BIN: await standIn("cc") });
+    assertEquals([code, stderr], [0, ""]);
+    return stdout;
+  };
+  made ??= make();
+  return made;
+}
+
+function contentsOf(path: string, { main }: Program): CompiledProgram {
+  return readCompiledProgram(path, { name: main, bytes: Deno.readFileSync(root + main) });
+}
+
+async function assertComplete(
+  path: string,
+  program: Program,
+  machine: keyof typeof MACHINES,
+): Promise<void> {
+  const { metadata, files } = contentsOf(path, program);
+  assertEquals(metadata.entrypoint_key, program.main);
+  const { loaded, packages } = await moduleGraph([program.main]);
+  for (const name of loaded.filter((name) => name !== "deno.json")) {
+    assert(files.get(name)?.equals(Deno.readFileSync(root + name)), name);
+  }
+  for (const { name } of packages) assert(files.has(`node_modules/${name}/package.json`), name);
+  const library = Uint8Array.from(files.get(LIBRARY)!);
+  const record = JSON.parse(new TextDecoder().decode(files.get(`${LIBRARY}.json`)));
+  const sha256 = new Uint8Array(await crypto.subtle.digest("SHA-256", library)).toHex();
+  assertEquals(record.sha256, sha256);
+  assertEquals(new DataView(library.buffer).getUint16(18, true), MACHINES[machine]);
+}
+
+Deno.test("moduleGraph finds the modules of all threads, and of types only where they are asked for", async () => {
+  const { threads, loaded, files, packages } = await moduleGraph(PROGRAMS.map(({ main }) => main));
+  assertEquals(threads, THREADS);
+  for (const thread of threads) assert(loaded.includes(thread), thread);
+  assert(files.includes("engine/strategy.ts") && !loaded.includes("engine/strategy.ts"));
+  assert(!files.some((file) => /^(tests|bench|release)\//.test(file)));
+  const names = packages.map(({ name }) => name);
+  assert(names.includes("@logtape/logtape") && !names.includes("hdr-histogram-js"), `${names}`);
+});
+
+Deno.test("deno task compile puts every module, the threads', the packages and the library into each program", async () => {
+  const stdout = await compiled();
+  assertMatch(stdout, /\/uspf-capture: [0-9.]+ MB, for \w+ with glibc 2\.\d+ or newer\nSHA-256 /);
+  assertMatch(stdout, new RegExp(`^${there} is left out: `, "m"));
+  for (const program of PROGRAMS) await assertComplete(`${output}/${program.name}`, program, here);
+});
+
+Deno.test("deno task compile lets a program load no library but the one in it, run nothing, and never prompt", async () => {
+  await compiled();
+  const { permissions: sets } = JSON.parse(Deno.readTextFileSync(`${root}deno.json`));
+  for (const program of PROGRAMS) {
+    const { metadata } = contentsOf(`${output}/${program.name}`, program);
+    const { permissions } = metadata, set = sets[program.permissions];
+    assertEquals(permissions.allow_ffi, [`/tmp/deno-compile-${program.name}/${LIBRARY}`]);
+    assertEquals([permissions.allow_run, permissions.allow_sys], [null, null]);
+    assertEquals(permissions.allow_net, set.net ?? null);
+    assertEquals(permissions.allow_env, set.env);
+    assertEquals([permissions.deny_import, permissions.prompt], [[], false]);
+    assertEquals(permissions.allow_write, set.write ? [] : null);
+  }
+});
+
+const noCross = await execute([`${there}-linux-gnu-gcc`, "--version"]).then(
+  () => undefined,
+  () => `no ${there}-linux-gnu-gcc here`,
+);
+Deno.test({
+  name: `deno task compile makes programs for ${there} with a cross compiler${
+    noCross ? ` (${noCross})` : ""
+  }`,
+  ignore: noCross !== undefined,
+  fn: async () => {
+    const base = await standIn(`${there}-linux-gnu-gcc`);
+    const { code, stderr } = await compile({ DENORT_BIN: base }, "--target", there);
+    assertEquals([code, stderr], [0, ""]);
+    for (const program of PROGRAMS) {
+      await assertComplete(`${output}/${there}/${program.name}`, program, there);
+    }
+  },
+});
+
+const noUnshare = await execute(["unshare", "-n", "true"]).then(
+  ({ code }) => code === 0 ? undefined : "no root, no network namespaces",
+  () => "no unshare here",
+);
+Deno.test({
+  name: `deno task compile without network says in one line what is missing${
+    noUnshare ? ` (${noUnshare})` : ""
+  }`,
+  ignore: noUnshare !== undefined,
+  fn: async () => {
+    const { stdout } = await execute([Deno.execPath(), "info", "--json"]);
+    const cache = `${output}/cache`; // without a runtime base that was downloaded once
+    Deno.mkdirSync(cache);
+    Deno.symlinkSync(JSON.parse(stdout).npmCache, `${cache}/npm`);
+    const task = [Deno.execPath(), "task", "-q", "compile", "--output", `${output}/none`];
+    const without = ["unshare", "-n", "env", "-u", "DENORT_BIN", ...task];
+    const printed = await execute(without, { DENO_DIR: cache });
+    assertEquals([printed.code, printed.stdout], [1, ""]);
+    assertMatch(
+      printed.stderr,
+      /^Cannot compile ".*uspf-capture": the runtime base denort-\S+ .* DENORT_BIN=\/path\/to\/denort deno task compile\n$/,
+    );
+    assertEquals([...Deno.readDirSync(`${output}/none`)], []);
+  },
+});
+
+Deno.test("deno task compile refuses a DENORT_BIN that is no program, in one line", async () => {
+  for (const base of [`${root}README.md`, "/nonexistent/denort"]) {
+    const { code, stderr } = await compile({ DENORT_BIN: base });
+    assertEquals([code, stderr.split("\n").length], [1, 2]);
+    assert(stderr.startsWith(`Cannot use DENORT_BIN "${base}": `), stderr);
+  }
+});
+
+const base = Deno.env.get("DENORT_BIN");
+const noBase = base ? undefined : "no runtime base: name one with DENORT_BIN";
+Deno.test({
+  name: `uspf-capture, compiled, captures from the built-in sender, and its sums add up${
+    noBase ? ` (${noBase})` : ""
+  }`,
+  ignore: noBase !== undefined,
+  fn: async () => {
+    assertEquals((await compile({}, "--target", here)).code, 0);
+    const version = await execute([`${output}/uspf-capture`, "--version"]);
+    assertMatch(version.stdout, /^uspf \d+\.\d+\.\d+ \(commit [0-9a-f]{10}\)\n$/);
+    const finished = await execute([`${output}/uspf-capture`, "-r", "2", "--json"]);
+    const { received, accepted, rejected, malformed } = finalOf(finished);
+    assert(received > 100_000);
+    assertEquals(received, accepted + rejected + malformed);
+  },
+});
