@@ -3,29 +3,22 @@
  */
 import { MeanReversion } from "../engine/mean_reversion.ts";
 import { TradingEngine } from "../engine/trading_engine.ts";
-import { allowedCores, pinToCore, tscHz } from "../ffi/host.ts";
+import { giveUpNetwork, giveUpPermissions, giveUpWriting } from "../ffi/give_up_permissions.ts";
+import { pinToCore, tscHz } from "../ffi/host.ts";
+import { voiceOf } from "../ffi/json_voice.ts";
 import { loadLibrary } from "../ffi/library.ts";
 import { print, runCommand } from "../ffi/usage.ts";
-import { voiceOf } from "../ffi/json_voice.ts";
 import { describeVersion } from "../ffi/version.ts";
-import { complain, say } from "../ffi/voice.ts";
-import type { CaptureGroup } from "./capture_group.ts";
+import { announcement } from "./announce.ts";
 import { CAPTURE_HELP, type CaptureOptions, parseCaptureOptions } from "./capture_options.ts";
-import { CaptureWriter } from "./capture_writer.ts";
-import { DebugLog } from "./monitor/debug_log.ts";
-import { type DemoSender, startDemoSender } from "./demo_sender.ts";
 import { drainEngine, runEngine, waitWhile } from "./engine_loop.ts";
-import { filterCode } from "./filter_code.ts";
-import { announceFilter, describeFilter } from "./filter_report.ts";
-import { giveUpNetwork, giveUpPermissions, giveUpWriting } from "../ffi/give_up_permissions.ts";
+import { describeFilter } from "./filter_report.ts";
 import { checkOutput } from "./input_file.ts";
-import type { PushedFilter } from "./push_filter.ts";
-import { WebServer } from "./monitor/web_server.ts";
-import { queuesLeftOut } from "./receive_ports.ts";
+import { DebugLog } from "./monitor/debug_log.ts";
 import { Pace } from "./monitor/pace.ts";
 import { Reporter } from "./monitor/reporter.ts";
 import { startView, watchedTerminal } from "./monitor/watch/start_view.ts";
-import { startPushed } from "./start_captures.ts";
+import { OpenCapture } from "./open_capture.ts";
 import { StopRequest } from "./stop_request.ts";
 
 async function main(): Promise<number> {
@@ -35,53 +28,33 @@ async function main(): Promise<number> {
     return 0;
   }
   loadLibrary(); // which may have to write it first
-  const { metrics, dashboard } = options;
-  if (metrics === undefined && dashboard === undefined) await giveUpNetwork();
-  if (options.write === undefined) await giveUpWriting();
-  else checkOutput(options.write.file);
+  await giveUpUnneeded(options);
   const stop = new StopRequest(options.seconds);
-  const terminal = options.watch ? watchedTerminal() : undefined;
+  const terminal = options.watch ? watchedTerminal(options.log) : undefined;
   const debug = Deno.env.get("USPF_DEBUG") === "1";
   const nsPerTick = 1e9 / tscHz();
-  const starting = () => startPushed(options);
-  const { group, pushed } = options.port.startsWith("pcap:")
-    ? await stop.whileBlocked(starting)
-    : await starting();
-  const writer = await startWriter(options, group);
-  const sender = options.port === "" ? await startSender(group) : undefined;
-  const web = await startWeb(options, group, nsPerTick).catch(async (error) => {
-    await stopThreads(group, sender);
-    await writer?.stop();
-    throw error;
-  });
-  const { engineCore } = options;
+  const opening = () => OpenCapture.open(options, nsPerTick);
+  const open = options.port.startsWith("pcap:")
+    ? await stop.whileBlocked(opening)
+    : await opening();
+  const { group, writer, web } = open, { engineCore } = options;
   if (engineCore !== undefined) pinToCore(engineCore); // the threads would have inherited it
-  const leftOut = options.rings === undefined
-    ? 0
-    : queuesLeftOut(options.port, group.captures.length);
+  const announce = announcement(options, open);
   await giveUpPermissions();
   const engine = new TradingEngine(group.rings, (market) => new MeanReversion(market));
-  const filter = describeFilter(options.compiled, pushed);
+  const filter = describeFilter(options.compiled, open.pushed);
   const view = terminal && startView(terminal, {
     group,
     engine,
     filter,
     nsPerTick,
-    from: sender && "the built-in soft switch and sender",
+    from: open.sender && "the built-in soft switch and sender",
     onQuit: () => stop.request(),
   });
   await group.go();
-  const reporter = new Reporter({
-    ...options,
-    filter,
-    group,
-    engine,
-    writer,
-    web,
-    view,
-    nsPerTick,
-    debug: debug ? new DebugLog(group.rings) : undefined,
-  });
+  const debugLog = debug ? new DebugLog(group.rings) : undefined;
+  const sources = { group, engine, filter, writer, nsPerTick };
+  const reporter = new Reporter({ ...options, ...sources, web, view, debug: debugLog });
   let failure: unknown;
   const orStop = (report: () => void) => {
     try {
@@ -91,7 +64,7 @@ async function main(): Promise<number> {
       stop.request();
     }
   };
-  orStop(() => announce(options, group, sender, leftOut, pushed, web));
+  orStop(announce);
   group.ended.catch((error) => failure = error);
   stop.startClock();
   view?.enter();
@@ -101,7 +74,7 @@ async function main(): Promise<number> {
   else await waitWhile(running);
   pace.stop();
   // The engine goes on while the rings are drained, so that nothing is dropped for want of room.
-  await drainEngine(engine, stopThreads(group, sender));
+  await drainEngine(engine, open.stopCapturing());
   await writer?.stop();
   await view?.leave();
   orStop(() => reporter.final());
@@ -111,80 +84,11 @@ async function main(): Promise<number> {
   return writer?.stats().failed === undefined ? 0 : 1;
 }
 
-async function startWriter(
-  { write }: CaptureOptions,
-  group: CaptureGroup,
-): Promise<CaptureWriter | undefined> {
-  if (write === undefined) return undefined;
-  try {
-    return await CaptureWriter.record(group.captures, {
-      ...write,
-      onFailed: (message) => complain(message),
-    });
-  } catch (error) {
-    await group.stop();
-    throw error;
-  }
-}
-
-/** Where `--metrics` or `--dashboard` ask for it. */
-async function startWeb(
-  { metrics, dashboard }: CaptureOptions,
-  group: CaptureGroup,
-  nsPerTick: number,
-): Promise<WebServer | undefined> {
-  if (metrics === undefined && dashboard === undefined) return undefined;
-  const captures = group.captures.map(({ port, core, mode, state }, i) => ({
-    port,
-    core,
-    mode,
-    state: state.buffer,
-    ticks: group.rings[i].buffer,
-  }));
-  return await WebServer.start({ metrics, dashboard, captures, nsPerTick });
-}
-
-/** On another core than the capture's, where there is one. */
-function startSender({ captures: [capture] }: CaptureGroup): Promise<DemoSender> {
-  const core = allowedCores().find((other) => other !== capture.core) ?? capture.core;
-  return startDemoSender(capture.port.replace(/capture$/, "sender"), core);
-}
-
-function announce(
-  options: CaptureOptions,
-  { captures }: CaptureGroup,
-  sender: DemoSender | undefined,
-  leftOut: number,
-  pushed: PushedFilter,
-  web: WebServer | undefined,
-): void {
-  const [{ code, mode, port }] = captures, { compiled, quiet, json, log } = options;
-  if (options.printCode) print(filterCode(compiled.expression, code, pushed));
-  if (quiet || json && log === "text") return;
-  const until = options.seconds > 0
-    ? ` for ${options.seconds} s`
-    : port.startsWith("pcap:")
-    ? " to its end"
-    : " until stopped";
-  const from = sender
-    ? `the built-in soft switch, with a built-in sender of ${sender.rateHz} packets a second`
-    : `${options.port} (${mode})`;
-  const cores = captures.map(({ core }) => core).join(", ");
-  const threads = captures.length === 1
-    ? `capture thread on core ${cores}`
-    : `${captures.length} capture threads on cores ${cores}`;
-  say(`capturing from ${from}${until}; ${threads}`, { port, mode });
-  if (leftOut > 0) say(`${leftOut} receive queues are left out: --rings all takes them`);
-  announceFilter(describeFilter(compiled, pushed), pushed).forEach((line) => say(line));
-  const { metrics, dashboard } = web?.listening ?? {};
-  if (metrics !== undefined) say(`metrics at http://${metrics}/metrics, health at /health`);
-  if (dashboard !== undefined) say(`dashboard at http://${dashboard}/, health at /health`);
-}
-
-/** The sender first: what it sent is then captured. */
-async function stopThreads(group: CaptureGroup, sender?: DemoSender): Promise<void> {
-  await sender?.stop();
-  await group.stop();
+/** What these options have no use for, before anything is opened. */
+async function giveUpUnneeded({ metrics, dashboard, write }: CaptureOptions): Promise<void> {
+  if (metrics === undefined && dashboard === undefined) await giveUpNetwork();
+  if (write === undefined) await giveUpWriting();
+  else checkOutput(write.file);
 }
 
 await runCommand(main, voiceOf(Deno.args, "capture"));

@@ -16,7 +16,7 @@ export function describeVersion(): string {
 }
 
 /** What the build of this code recorded; of another version's it would be a lie. */
-function recordedCommit(): string | null | undefined {
+export function recordedCommit(): string | null | undefined {
   const here = import.meta.dirname; // code that was fetched has none, and no record
   if (here === undefined) return undefined;
   const library = `${here}/build/${LIBRARY_NAME}`;

@@ -5,6 +5,8 @@ import type { TradingEngine } from "../../../engine/trading_engine.ts";
 import type { CaptureGroup } from "../../capture_group.ts";
 import { sumOf } from "../../capture_state.ts";
 import type { FilterDescription } from "../../filter_report.ts";
+import { UsageError } from "../../../ffi/usage.ts";
+import { type LogStyle, warn } from "../../../ffi/voice.ts";
 import { collect } from "../statistics.ts";
 import { LiveView } from "./live_view.ts";
 import { noTerminal, type TerminalKind, terminalKind } from "./terminal.ts";
@@ -21,10 +23,20 @@ export interface Shown {
   onQuit(): void;
 }
 
-/** The terminal for `--watch`; without one it says so, and there are lines. To be asked before permissions are given up. */
-export function watchedTerminal(): TerminalKind | undefined {
+/**
+ * The terminal for `--watch`; without one it says so, and there are lines. To be asked before permissions are
+ * given up.
+ *
+ * @throws {UsageError} where messages would come between, as objects.
+ */
+export function watchedTerminal(log: LogStyle): TerminalKind | undefined {
   const reason = noTerminal();
-  if (reason !== undefined) console.error(`--watch draws nothing: ${reason}: lines follow`);
+  if (reason === undefined && log === "json" && Deno.stderr.isTerminal()) {
+    throw new UsageError(
+      "Cannot use --watch: --log json writes to the same terminal: send it elsewhere, with 2>FILE",
+    );
+  }
+  if (reason !== undefined) warn(`--watch draws nothing: ${reason}: lines follow`);
   return reason === undefined ? terminalKind() : undefined;
 }
 
