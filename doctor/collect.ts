@@ -2,7 +2,7 @@
  * Purpose: collects all facts; while it watches counters grow it sleeps.
  */
 import { deviceFacts } from "../ffi/ethtool.ts";
-import { allowedCores, sleepNs } from "../ffi/host.ts";
+import { allowedCores, mayPin, sleepNs } from "../ffi/host.ts";
 import { allLinks, type LinkFacts } from "../ffi/netlink.ts";
 import { parsePortName } from "../ffi/port_name.ts";
 import { MachineFiles } from "../ffi/system_files.ts";
@@ -31,7 +31,7 @@ export interface Subject {
 export function collectFacts({ port, core, seconds }: Subject): Facts {
   const files = new MachineFiles(), links = allLinks();
   const kernel = kernelFacts(files, Deno.build.arch);
-  const cores = coreFacts(files, allowedCores(), core);
+  const cores = coreFacts(files, allowedCores(), mayPin, core);
   const target = port === undefined ? undefined : portFacts(files, parsePortName(port), links);
   const link = links.find(({ name }) => name === target?.interface);
   const counters = () => readCounters(files, link?.name ?? "", cores.chosen.core);

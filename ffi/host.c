@@ -129,6 +129,23 @@ int32_t uspf_pin(int32_t core)
 	return sched_setaffinity(0, sizeof(set), &set) < 0 ? -errno : 0;
 }
 
+/*
+ * Whether this thread may be pinned to a core. An isolated one is not among those of uspf_cores until it is
+ * asked for, so it is tried, and undone.
+ */
+int32_t uspf_may_pin(int32_t core)
+{
+	cpu_set_t before;
+	int32_t result;
+
+	if (sched_getaffinity(0, sizeof(before), &before) < 0)
+		return -errno;
+	result = uspf_pin(core);
+	if (result < 0)
+		return result;
+	return sched_setaffinity(0, sizeof(before), &before) < 0 ? -errno : 0;
+}
+
 int32_t uspf_core(void)
 {
 	int core = sched_getcpu();

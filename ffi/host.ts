@@ -6,7 +6,7 @@ import { errnoName, PortError } from "./port_error.ts";
 
 const MAX_CORES = 1024;
 
-/** The cores that this thread may run on, by number. */
+/** The cores that this thread may run on now, by number; an isolated one may be pinned to all the same. */
 export function allowedCores(): number[] {
   const allowed = new Uint8Array(MAX_CORES);
   loadLibrary().uspf_cores(allowed, MAX_CORES);
@@ -19,9 +19,13 @@ export function allowedCores(): number[] {
  * @throws {PortError} for a core that does not exist, or is not ours to use.
  */
 export function pinToCore(core: number): void {
-  checkCore(core);
   const result = loadLibrary().uspf_pin(core);
   if (result < 0) throw noCore(core, errnoName(result));
+}
+
+/** Whether `pinToCore` would take this core. */
+export function mayPin(core: number): boolean {
+  return loadLibrary().uspf_may_pin(core) === 0;
 }
 
 /**
@@ -30,7 +34,8 @@ export function pinToCore(core: number): void {
  * @throws {PortError} for a core that does not exist, or is not ours to use.
  */
 export function checkCore(core: number): void {
-  if (!allowedCores().includes(core)) throw noCore(core, "EINVAL");
+  const result = loadLibrary().uspf_may_pin(core);
+  if (result < 0) throw noCore(core, errnoName(result));
 }
 
 function noCore(core: number, code: string): PortError {

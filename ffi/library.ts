@@ -29,6 +29,7 @@ const SYMBOLS = {
   uspf_sleep_ns: { parameters: ["f64"], result: "i32" },
   uspf_suspend: { parameters: [], result: "i32" },
   uspf_pin: { parameters: ["i32"], result: "i32" },
+  uspf_may_pin: { parameters: ["i32"], result: "i32" },
   uspf_core: { parameters: [], result: "i32" },
   uspf_cores: { parameters: ["buffer", "i32"], result: "i32" },
   uspf_switches: { parameters: [], result: "f64" },

@@ -111,6 +111,7 @@ USPF_API double uspf_thread_cpu_ns(void);
 USPF_API int32_t uspf_sleep_ns(double ns);
 USPF_API int32_t uspf_suspend(void);
 USPF_API int32_t uspf_pin(int32_t core);
+USPF_API int32_t uspf_may_pin(int32_t core);
 USPF_API int32_t uspf_core(void);
 USPF_API int32_t uspf_cores(uint8_t *allowed, int32_t count);
 USPF_API double uspf_switches(void);

@@ -435,12 +435,11 @@ Deno.test("deno task doctor -c finds cores that are not there or not allowed, an
     ...command,
   ];
   const narrow = `taskset -c -p ${online[0]} $$ > /dev/null`;
-  const sick = await diagnose(["-c", `${online[1]}`], shell([narrow]));
-  const { remedy } = finding(sick, "cores.chosen", "stops");
-  const few = await diagnose([], shell([narrow]));
-  finding(few, "cores.allowed", "harms");
-  const mended = remedy.map((line) => line.startsWith("#") ? line : `${line} > /dev/null`);
-  finding(await diagnose(["-c", `${online[1]}`], shell([narrow, ...mended])), "cores.chosen");
+  const { remedy } = finding(await diagnose([], shell([narrow])), "cores.allowed", "harms");
+  const mended = remedy.map((line) => `${line} > /dev/null`);
+  finding(await diagnose([], shell([narrow, ...mended])), "cores.allowed");
+  // A capture may be put there all the same, as on an isolated core.
+  finding(await diagnose(["-c", `${online[1]}`], shell([narrow])), "cores.chosen");
 });
 
 /** Root without a capability, who may yet be given some: by the program's file. */

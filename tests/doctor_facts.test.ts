@@ -42,7 +42,7 @@ Deno.test("coreFacts reads isolated cores, nodes, siblings, governor, idle state
     [`${one}/cpuidle/state2/disable`]: "1\n",
     "/proc/cpuinfo": "processor\t: 0\nflags\t\t: fpu tsc sse constant_tsc hypervisor\n",
   });
-  const facts = coreFacts(files, [0, 1], 3);
+  const facts = coreFacts(files, [0, 1], (core) => core < 3, 3);
   assertEquals(facts, {
     online: [0, 1, 2, 3],
     allowed: [0, 1],
@@ -53,14 +53,15 @@ Deno.test("coreFacts reads isolated cores, nodes, siblings, governor, idle state
     chosen: {
       core: 3,
       asked: true,
+      usable: false,
       siblings: [1],
       governor: "schedutil",
       node: 1,
       deepestIdleUs: 10,
     },
   });
-  assertEquals(coreFacts(files, [0, 1]).chosen.core, 1);
-  const { chosen, isolated } = coreFacts(NOTHING, [0]);
+  assertEquals(coreFacts(files, [0, 1], () => true).chosen.core, 1);
+  const { chosen, isolated } = coreFacts(NOTHING, [0], () => true);
   assertEquals([chosen.governor, chosen.deepestIdleUs, chosen.node, isolated.length], [
     undefined,
     undefined,

@@ -63,6 +63,7 @@ export const GOOD_HOST: Facts = {
     chosen: {
       core: 7,
       asked: false,
+      usable: true,
       siblings: [],
       governor: "performance",
       node: 1,

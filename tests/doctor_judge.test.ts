@@ -83,11 +83,11 @@ const CASES: [PortFacts | undefined, Parameters<typeof host>[1], Level, string, 
     [packet, { cores: { tickless: [] } }, "note", "cores.tick", /tick/, /nohz_full=7/],
     [
       packet,
-      { cores: { allowed: [0, 1], chosen: { core: 6, asked: true } } },
+      { cores: { allowed: [0, 1], chosen: { core: 6, asked: true, usable: false } } },
       "stops",
       "cores.chosen",
       /core 6 is not among .*0-1/,
-      /^taskset -c -p 0-7 \$\$/,
+      /AllowedCPUs=0-7/,
     ],
     [
       packet,

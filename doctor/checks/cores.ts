@@ -30,7 +30,7 @@ export function checkCores(facts: Facts): Finding[] {
 }
 
 function checkAllowed({ cores }: Facts): Finding[] {
-  const { online, allowed, chosen, isolated } = cores;
+  const { online, allowed, chosen } = cores;
   if (chosen.asked && !online.includes(chosen.core) && online.length > 0) {
     return [stops(
       "cores.chosen",
@@ -39,17 +39,13 @@ function checkAllowed({ cores }: Facts): Finding[] {
       `# choose another: -c ${allowed.at(-1) ?? 0}`,
     )];
   }
-  if (chosen.asked && !allowed.includes(chosen.core)) {
-    const all = formatCores(online);
+  if (chosen.asked && !chosen.usable) {
     return [stops(
       "cores.chosen",
       `core ${chosen.core} is not among those that this session may use (${formatCores(allowed)})`,
-      isolated.includes(chosen.core)
-        ? "It is isolated, and so left out of what programs inherit: a capture has to be started with it."
-        : `A capture with -c ${chosen.core} does not start.`,
-      `taskset -c -p ${all} $$`,
-      "# in this shell, before the capture, if its control group (cpuset) allows; a service, in its unit:",
-      `# CPUAffinity=${all}`,
+      `A capture with -c ${chosen.core} does not start: the control group's cpuset leaves it out.`,
+      "# in the session's slice, the container's options (--cpuset-cpus), or the service's unit:",
+      `# AllowedCPUs=${formatCores(online)}`,
     )];
   }
   if (allowed.length > 1) return [];
@@ -109,7 +105,7 @@ function checkBusy({ traffic, cores }: Facts): Finding[] {
 }
 
 function checkIsolation({ cores }: Facts): Finding[] {
-  const { isolated, tickless, allowed, chosen } = cores, { core } = chosen;
+  const { isolated, tickless, chosen } = cores, { core } = chosen;
   if (isolated.includes(core)) {
     if (tickless.includes(core)) return [];
     return [note(
@@ -128,10 +124,7 @@ function checkIsolation({ cores }: Facts): Finding[] {
         isolated.length > 1 ? "are" : "is"
       }`,
       "On a core that is not isolated the scheduler puts other work, for which the capture waits.",
-      `# give -c ${better}` +
-        (allowed.includes(better)
-          ? ""
-          : `, in a shell after: taskset -c -p ${formatCores(cores.online)} $$`),
+      `# give -c ${better}`,
     )];
   }
   return [note(

@@ -28,6 +28,8 @@ export interface ChosenCore {
   core: number;
   /** It was given by `-c`. */
   asked: boolean;
+  /** A thread may be put there: an isolated one is not among those allowed until it is asked for. */
+  usable: boolean;
   /** Cores that share its execution units, without itself. */
   siblings: number[];
   governor?: string;
@@ -37,7 +39,12 @@ export interface ChosenCore {
 }
 
 /** Reads them; without `core` a capture takes the last that it may have. */
-export function coreFacts(files: SystemFiles, allowed: number[], core?: number): CoreFacts {
+export function coreFacts(
+  files: SystemFiles,
+  allowed: number[],
+  mayPin: (core: number) => boolean,
+  core?: number,
+): CoreFacts {
   const nodes = files.names(NODES).filter((name) => /^node\d+$/.test(name));
   const chosen = core ?? allowed.at(-1) ?? 0, one = `${CPU}/cpu${chosen}`;
   const cores = nodes.map((
@@ -59,6 +66,7 @@ export function coreFacts(files: SystemFiles, allowed: number[], core?: number):
     chosen: {
       core: chosen,
       asked: core !== undefined,
+      usable: mayPin(chosen),
       siblings: siblings.filter((sibling) => sibling !== chosen),
       governor: files.text(`${one}/cpufreq/scaling_governor`),
       node: node === undefined ? undefined : Number(node),

@@ -178,6 +178,7 @@ static const char *lists_cores_and_pins_to_them(void)
 		CHECK_EQ(uspf_cores(allowed, 0), 0);
 	}
 	CHECK_EQ(counted, found);
+	CHECK_EQ(uspf_may_pin(1023), -EINVAL);
 	CHECK_EQ(uspf_pin(-1), -EINVAL);
 	CHECK_EQ(uspf_pin(1023), -EINVAL);
 	CHECK_EQ(uspf_pin(INT32_MAX), -EINVAL);
