@@ -173,6 +173,23 @@ Deno.test("deno task capture and send load USPF_LIBRARY in all threads, where th
   assertEquals(JSON.parse(replay.stdout.trimEnd().split("\n").at(-1)!).received, received);
 });
 
+Deno.test("deno task capture and send may load USPF_LIBRARY and ffi/build/, and nothing else", async () => {
+  using copy = new ProgramCopy();
+  const USPF_LIBRARY = copy.put("else where"),
+    other = copy.put("another"),
+    built = copy.put("ffi/build");
+  const probe = [USPF_LIBRARY, built, other, copy.folder].map((path) =>
+    `Deno.permissions.querySync({ name: "ffi", path: ${JSON.stringify(path)} }).state`
+  );
+  for (const [name, folder] of [["capture", "capture"], ["send", "sender"]]) {
+    Deno.writeTextFileSync(`${copy.folder}/${folder}/main.ts`, `console.log(${probe.join()});`);
+    const { stdout } = await copy.run(["task", "-q", name], { USPF_LIBRARY });
+    assertEquals(stdout, "granted granted prompt prompt\n");
+    const { stdout: without } = await copy.run(["task", "-q", name]);
+    assertEquals(without, "prompt granted prompt prompt\n");
+  }
+});
+
 Deno.test("deno task capture warns once of a USPF_LIBRARY that is missing, not once a thread", async () => {
   using copy = new ProgramCopy({ sources: "all" });
   copy.put("ffi/build");

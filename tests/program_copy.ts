@@ -1,7 +1,7 @@
 /**
  * Purpose: a copy of the program in a folder of its own, for tests of where it finds its native library.
  */
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { LIBRARY_NAME, type LibraryRecord, recordPath } from "../ffi/library_record.ts";
 import type { Finished } from "./command.ts";
 
@@ -76,7 +76,7 @@ export class ProgramCopy {
   }
 
   [Symbol.dispose](): void {
-    Deno.removeSync(`${this.folder}/..`, { recursive: true });
+    Deno.removeSync(dirname(this.folder), { recursive: true });
   }
 }
 
