@@ -7,13 +7,28 @@
  *           PacketFilter                              Strategy
  * ```
  *
- * @example Count the packets that arrive on a socket
+ * To begin with: {@linkcode BypassIO} for packets of one's own, {@linkcode BackgroundCapture} for ticks from a
+ * thread, {@linkcode TradingEngine} for a {@linkcode Strategy} on them, {@linkcode PacketSender} and
+ * {@linkcode FileSender} to send. The repository's `examples/` are five short programs of these.
+ *
+ * The library needs its native part, `libuspf.so`, when the first port is opened, also for one that reads a
+ * file; not for filters or a {@linkcode FakePort}. In a checkout `deno task build` makes it, with a C compiler. Code from a
+ * registry has no folder for it: build it in a checkout of the same version, and name it with `USPF_LIBRARY`,
+ * or put it beside a compiled program.
+ *
+ * What a program needs: `--allow-ffi=` with the path of that file, and permission to read it; to read the
+ * program's own folder, if the library is a checkout, and what it captures to or from files; for capture and
+ * writing threads, `"unstable": ["worker-options"]` in its deno.json, for each has permissions of its own;
+ * `--allow-env=USPF_LIBRARY` where that is set. What a port needs of the kernel stands in the README.
+ *
+ * @example Count the packets that arrive on a socket, for a tenth of a second
  * ```ts
  * import { BypassIO } from "@uspf/uspf";
  *
- * const io = BypassIO.open("udp:127.0.0.1:5001", { tx: false });
- * console.log(io.rx());
- * io.close();
+ * using io = BypassIO.open("udp:127.0.0.1:5001", { tx: false });
+ * let packets = 0;
+ * for await (const count of io.bursts({ signal: AbortSignal.timeout(100) })) packets += count;
+ * console.log(packets);
  * ```
  *
  * @module

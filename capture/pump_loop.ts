@@ -12,7 +12,10 @@ import { packetsReady, type Port, RX, ticksBetween } from "../ffi/port.ts";
 import { type CaptureState, COUNTER } from "./capture_state.ts";
 import type { PacketCapture } from "./packet_capture.ts";
 
-/** The ways of waiting. */
+/**
+ * The ways of waiting where there are no packets. `spin`: not at all, sync again at once; `poll`: sleep on the
+ * port; `hybrid`: spin for 100 µs after the last packet, then sleep.
+ */
 export const WAITS = ["spin", "poll", "hybrid"] as const;
 /** A way of waiting. */
 export type Wait = typeof WAITS[number];

@@ -43,7 +43,7 @@ export const PAYLOAD_QUANTITY_OFFSET = 10;
 
 /** Words in a record: a power of two, so that a position is shifted, not multiplied. */
 export const RECORD_WORDS = 4;
-/** Log2 of {@linkcode RECORD_WORDS}. */
+/** By how much a position is shifted to give its record's first word, counted from the first record. */
 export const RECORD_SHIFT = 2;
 /** Word of the instrument in a record. */
 export const INSTRUMENT_WORD = 0;

@@ -45,7 +45,7 @@ export const TAIL_WORD = 32;
 export const HEAD_WORD = 64;
 /** Word of the consumer's parked flag. */
 export const PARKED_WORD = 96;
-/** Word of the first record. */
+/** Word of the first record in a ring's memory. */
 export const RECORDS_WORD = 128;
 /** Smallest capacity, in records. */
 export const MIN_CAPACITY = 256;

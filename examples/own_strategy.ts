@@ -16,9 +16,9 @@
  * so does Ctrl-C. It prints the orders that were filled, and what came of them:
  *
  * ```text
- * sold 10 of instrument 3 at 103.20: position -10
- * bought 20 of instrument 3 at 102.90: position 10
- * 41250 ticks, 96 orders, 96 filled: profit 12.34
+ * sold 20 of instrument 6 at 192.33: position -10
+ * bought 20 of instrument 5 at 4159.50: position 10
+ * 30702 ticks, 336 orders, 334 filled: profit 8721.65
  * ```
  * The profit is that of a simulation: what it leaves out is in engine/simulated_market.ts.
  */

@@ -61,7 +61,10 @@ export interface Wanted {
   payloadBytes?: number;
 }
 
-/** Modes of an xdp port, from the best: the NIC writes into our frames; the driver copies; behind the driver. */
+/**
+ * Modes of an xdp port, from the best. `zerocopy`: the NIC writes into our frames; `native`: the driver copies;
+ * `generic`: behind the driver, with any; `auto`: the best that there is.
+ */
 export const XDP_MODES = ["auto", "zerocopy", "native", "generic"] as const;
 /** A mode of an xdp port. */
 export type XdpMode = typeof XDP_MODES[number];

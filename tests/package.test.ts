@@ -122,3 +122,11 @@ Deno.test("the library works from a web server, its threads too, with no permiss
   assertEquals([code, stderr], [0, ""]);
   assertMatch(stdout, /\n(\d+) ticks of \1 packets; 0 rejected, 0 malformed, 0 dropped\n$/);
 });
+
+Deno.test("every example in the documentation runs", () => {
+  const stages = ["mod.ts", "capture", "engine", "ffi", "filter", "sender"];
+  const { code, stdout, stderr } = deno(["test", "-q", "-P=test", "--doc", ...stages]);
+  assertEquals(code, 0, stdout + stderr);
+  const [, passed] = /(\d+) passed \| 0 failed/.exec(stdout)!;
+  assert(Number(passed) > 30, stdout);
+});
