@@ -74,6 +74,7 @@ export {
   type BackgroundCaptureOptions,
   CaptureError,
 } from "./capture/background_capture.ts";
+export { LibraryError } from "./ffi/find_library.ts";
 export { type CaptureCounts, CaptureState, type Causes } from "./capture/capture_state.ts";
 export { CaptureGroup, type CommonOptions, type GroupMember } from "./capture/capture_group.ts";
 export { PacketLog, type PacketLogOptions } from "./capture/packet_log.ts";

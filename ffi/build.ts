@@ -65,12 +65,12 @@ export function buildLibrary({ compiler, directory }: BuildOptions = {}): boolea
   if (!granted({ name: "write", path: folder })) {
     throw new Refusal(`writing to "${folder}" is not permitted: run "deno task build"`);
   }
-  const wanted = compiler ?? (granted({ name: "env", variable: "CC" }) && Deno.env.get("CC"));
+  const wanted = (compiler ?? environmentsCompiler())?.trim() || undefined;
   try {
     Deno.mkdirSync(folder, { recursive: true });
     return whileLocked(folder, () => {
-      const record = currentRecord(library, wanted || undefined);
-      if (record === undefined) compile(library, wanted || undefined);
+      const record = currentRecord(library, wanted);
+      if (record === undefined) compile(library, wanted);
       else bringUpToDate(library, record);
       return record === undefined;
     });
@@ -78,6 +78,10 @@ export function buildLibrary({ compiler, directory }: BuildOptions = {}): boolea
     if (!isForbidden(error)) throw error;
     throw new Refusal(`writing to "${folder}" is not allowed (${error.code}): build as its owner`);
   }
+}
+
+function environmentsCompiler(): string | undefined {
+  return granted({ name: "env", variable: "CC" }) ? Deno.env.get("CC") : undefined;
 }
 
 /** Whether the system forbids it, not Deno. */
@@ -126,8 +130,12 @@ function compile(library: string, wanted?: string): void {
   const compiler = findCompiler(wanted);
   // Paths of this machine stay out of it, so that a build elsewhere gives the same bytes.
   const args = [...FLAGS, `-ffile-prefix-map=${here}=ffi`, "-o", fresh, ...sources];
+  Deno.writeFileSync(fresh, new Uint8Array()); // or it is the linker that may not
   const { success, stderr } = run([...compiler, ...args], here);
-  if (!success) throw new Refusal(`${compiler.join(" ")} failed:\n${stderr.trimEnd()}`);
+  if (!success) {
+    Deno.removeSync(fresh);
+    throw new Refusal(`${compiler.join(" ")} failed:\n${stderr.trimEnd()}`);
+  }
   const record = {
     version: VERSION,
     commit: readCommit(`${here}/..`),
@@ -197,7 +205,7 @@ function filesHere(ending: string): string[] {
 }
 
 function words(text: string): string[] {
-  return text.trim().split(/\s+/);
+  return text.split(/\s+/);
 }
 
 function timeOf(path: string): number {
@@ -210,8 +218,12 @@ function granted(permission: Deno.PermissionDescriptor): boolean {
 
 /** Whether USPF_LIBRARY names a library as it was built: then a machine without compiler needs no other. */
 function hasAnother(): boolean {
-  const path = Deno.env.get("USPF_LIBRARY"), sha256 = path && sha256Of(path);
-  return sha256 ? readRecord(path)?.sha256 === sha256 : false;
+  const path = Deno.env.get("USPF_LIBRARY"), record = path ? readRecord(path) : undefined;
+  try {
+    return record !== undefined && record.sha256 === sha256Of(path!);
+  } catch {
+    return false; // it may not be read
+  }
 }
 
 if (import.meta.main) {

@@ -86,16 +86,16 @@ function places(): Place[] {
     named(),
     at("beside the program", beside, "put library and record there"),
     at("ffi/build/", built, 'run "deno task build"'),
-    {
-      name: "built with cc",
-      locate: () => {
-        if (built === undefined) throw new Refusal(NO_FILES);
-        checkMayLoad(built); // or building it would be in vain
-        buildLibrary();
-        return built;
-      },
-    },
+    { name: "built with cc", locate: () => build(built) },
   ];
+}
+
+function build(library: string | undefined): string {
+  if (library === undefined) throw new Refusal(NO_FILES);
+  if (Deno.build.standalone) throw new Refusal("a self-contained program has no C sources");
+  checkMayLoad(library); // or building it would be in vain
+  buildLibrary();
+  return library;
 }
 
 function named(): Place {

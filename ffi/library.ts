@@ -73,10 +73,8 @@ export function libraryFile(): LibraryFile {
 export function useLibrary(file: LibraryFile): void {
   if (loaded !== undefined) return;
   const { path, sha256 } = file;
-  if (sha256Of(path) !== sha256) {
-    throw new LibraryError(`Cannot load "${path}": it has changed since the start: start again`);
-  }
   try {
+    if (sha256Of(path) !== sha256) throw new Refusal("it has changed since the start: start again");
     loaded = { file, library: load(path) };
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;

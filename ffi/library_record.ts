@@ -51,20 +51,23 @@ export function recordPath(library: string): string {
   return `${library}.json`;
 }
 
-/** The SHA-256 of a file; `undefined` where there is none. */
+/**
+ * The SHA-256 of a file; `undefined` where there is none.
+ *
+ * @throws {Refusal} where the system does not let it be read.
+ */
 export function sha256Of(path: string): string | undefined {
   const bytes = unlessMissing(() => Deno.readFileSync(path));
   return bytes && createHash("sha256").update(bytes).digest("hex");
 }
 
-/** The record of a library; `undefined` where there is none, or it is damaged. */
+/** The record of a library; `undefined` where there is none, it is damaged, or cannot be read. */
 export function readRecord(library: string): LibraryRecord | undefined {
-  const text = unlessMissing(() => Deno.readTextFileSync(recordPath(library)));
   try {
-    const record = JSON.parse(text ?? "null");
+    const record = JSON.parse(Deno.readTextFileSync(recordPath(library)));
     return isRecord(record) ? record : undefined;
   } catch {
-    return undefined; // not JSON
+    return undefined;
   }
 }
 
@@ -78,12 +81,13 @@ export function checkLibrary(path: string, abi: number): LibraryFile {
   if (![path, beside].every(mayRead)) {
     throw new Refusal(`reading it is not permitted: allow it with --allow-read=${path},${beside}`);
   }
+  if (unlessMissing(() => Deno.statSync(path))?.isDirectory !== false) throw new Refusal(MISSING);
+  const record = readRecord(path); // before the library: what has none may be a device
+  if (record === undefined) {
+    throw new Refusal(`no good record "${beside}": copy it from where the library was built`);
+  }
   const sha256 = sha256Of(path);
   if (sha256 === undefined) throw new Refusal(MISSING);
-  const record = readRecord(path);
-  if (record === undefined) {
-    throw new Refusal(`no record "${beside}": copy it from where the library was built`);
-  }
   if (record.sha256 !== sha256) {
     throw new Refusal(
       "its SHA-256 is not the recorded one: copy library and record again, or build",
@@ -115,15 +119,14 @@ function isRecord(value: unknown): value is LibraryRecord {
     (commit === null || typeof commit === "string") && typeof abi === "number";
 }
 
-/** A folder on the way that is a file, or a file that is a folder, is as good as nothing there. */
+/** A folder on the way that is a file is as good as nothing there. */
 function unlessMissing<T>(read: () => T): T | undefined {
   try {
     return read();
   } catch (error) {
-    const { NotFound, NotADirectory, IsADirectory } = Deno.errors;
-    if ([NotFound, NotADirectory, IsADirectory].some((kind) => error instanceof kind)) {
-      return undefined;
-    }
-    throw error;
+    const { code } = error as { code?: string };
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    if (code === undefined) throw error;
+    throw new Refusal(`it cannot be read (${code}): see "ls -l"`);
   }
 }

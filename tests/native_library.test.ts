@@ -79,6 +79,31 @@ Deno.test("loadLibrary without permissions refuses, and prompts nobody, even on 
   assertEquals(/Allow\?|┏/.test(text), false, text);
 });
 
+Deno.test("loadLibrary of code that was fetched looks for USPF_LIBRARY, and says that there is no other", async () => {
+  using copy = new ProgramCopy();
+  const types: Record<string, string> = { ts: "application/typescript", json: "application/json" };
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, ({ url }) => {
+    const { pathname } = new URL(url), type = types[pathname.split(".").at(-1)!];
+    const text = Deno.readTextFileSync(copy.folder + pathname);
+    return new Response(text, { headers: { "content-type": type } });
+  });
+  const origin = `http://127.0.0.1:${server.addr.port}`, program = `${origin}/probe.ts`;
+  const options = ["--no-config", "--no-lock", "--no-check", "-A"];
+  const load = (env: Record<string, string> = {}) =>
+    copy.run(["run", "-q", ...options, program], { DENO_DIR: `${copy.folder}/cache`, ...env });
+  const { stdout } = await load(), none = `there is none, for the code is from ${origin}`;
+  assertEquals(stdout.trimEnd().split("\n"), [
+    "Cannot load the native library: 4 places tried:",
+    "  USPF_LIBRARY: not set: have it name a library",
+    `  beside the program: ${none}: set USPF_LIBRARY`,
+    `  ffi/build/: ${none}: set USPF_LIBRARY`,
+    `  built with cc: ${none}: set USPF_LIBRARY`,
+  ]);
+  const USPF_LIBRARY = copy.put("else where");
+  assertEquals((await load({ USPF_LIBRARY })).stdout.trimEnd(), USPF_LIBRARY);
+  await server.shutdown();
+});
+
 Deno.test("loadLibrary passes over a USPF_LIBRARY that is not good, and says so in a line", async (t) => {
   using copy = new ProgramCopy();
   const built = copy.put("ffi/build"), { arch } = Deno.build;
@@ -91,16 +116,18 @@ Deno.test("loadLibrary passes over a USPF_LIBRARY that is not good, and says so 
   const cases: [name: string, library: string, why: string][] = [
     ["is missing", `${copy.folder}/none.so`, "missing: have it name"],
     ["is a folder", copy.folder, "missing: have it name"],
-    ["has no record", spoilt("a", (path) => Deno.removeSync(recordPath(path))), "no record "],
+    ["is in a file", `${built}/x`, "missing: have it name"],
+    ["is a device", "/dev/zero", "no good record "],
+    ["has no record", spoilt("a", (path) => Deno.removeSync(recordPath(path))), "no good record "],
     [
       "has a damaged record",
       spoilt("b", (path) => Deno.writeTextFileSync(recordPath(path), "{")),
-      "no record ",
+      "no good record ",
     ],
     [
       "has a record without a hash",
       spoilt("c", (path) => Deno.writeTextFileSync(recordPath(path), "{}")),
-      "no record ",
+      "no good record ",
     ],
     [
       "has a byte more",
@@ -144,6 +171,23 @@ Deno.test("deno task capture and send load USPF_LIBRARY in all threads, where th
   const replay = await task("capture", "-i", `pcap:${file}`);
   assertEquals(replay.code, 0, replay.stderr);
   assertEquals(JSON.parse(replay.stdout.trimEnd().split("\n").at(-1)!).received, received);
+});
+
+Deno.test("deno task capture and send may load USPF_LIBRARY and ffi/build/, and nothing else", async () => {
+  using copy = new ProgramCopy();
+  const USPF_LIBRARY = copy.put("else where"),
+    other = copy.put("another"),
+    built = copy.put("ffi/build");
+  const probe = [USPF_LIBRARY, built, other, copy.folder].map((path) =>
+    `Deno.permissions.querySync({ name: "ffi", path: ${JSON.stringify(path)} }).state`
+  );
+  for (const [name, folder] of [["capture", "capture"], ["send", "sender"]]) {
+    Deno.writeTextFileSync(`${copy.folder}/${folder}/main.ts`, `console.log(${probe.join()});`);
+    const { stdout } = await copy.run(["task", "-q", name], { USPF_LIBRARY });
+    assertEquals(stdout, "granted granted prompt prompt\n");
+    const { stdout: without } = await copy.run(["task", "-q", name]);
+    assertEquals(without, "prompt granted prompt prompt\n");
+  }
 });
 
 Deno.test("deno task capture warns once of a USPF_LIBRARY that is missing, not once a thread", async () => {
