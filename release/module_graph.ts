@@ -3,6 +3,7 @@
  *
  * Threads are not imported: they are found where a module names one, `import.meta.resolve("./worker.ts")`.
  */
+import { ReleaseError } from "./release_error.ts";
 import { runProgram } from "./run_program.ts";
 
 const rootUrl = new URL("..", import.meta.url);
@@ -38,6 +39,8 @@ interface Info {
 interface InfoModule {
   specifier: string;
   local?: string;
+  /** Why it is no module. */
+  error?: string;
   npmPackage?: string;
   dependencies?: { code?: { specifier?: string } }[];
 }
@@ -78,6 +81,8 @@ async function infoOf(module: string): Promise<Info> {
   const command = [Deno.execPath(), "info", "--json", module];
   const purpose = `list the modules of "${module}"`;
   const fresh: Info = JSON.parse(await runProgram(purpose, command, { cwd: ROOT }));
+  const faulty = fresh.modules.find(({ error }) => error !== undefined);
+  if (faulty !== undefined) throw new ReleaseError(`Cannot ${purpose}: ${faulty.error}`);
   known.set(module, fresh);
   return fresh;
 }
