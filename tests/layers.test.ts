@@ -7,6 +7,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   engine: [],
   capture: ["ffi", "filter", "engine"],
   sender: ["ffi"],
+  service: ["ffi", "capture"],
 };
 
 const root = new URL("..", import.meta.url);
