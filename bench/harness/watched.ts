@@ -82,14 +82,13 @@ export class EventReader {
 
   private constructor(readonly address: string, readonly abort: AbortController) {}
 
-  /** Connects; there has been a first event when it resolves, or there is no such stream. */
-  static async open(address: string): Promise<EventReader | undefined> {
+  /** Connects; there has been a first event when it resolves. */
+  static async open(address: string): Promise<EventReader> {
     const abort = new AbortController(), { signal } = abort;
     const response = await fetch(`http://${address}/events`, { signal });
     const reader = new EventReader(address, abort);
     if (!response.headers.get("content-type")?.startsWith("text/event-stream")) {
-      await response.body?.cancel();
-      return undefined;
+      throw new Error(`Cannot compare: /events answers ${response.status}: fix it first`);
     }
     const first = Promise.withResolvers<void>();
     reader.#read(response, first.resolve);
@@ -117,7 +116,7 @@ export class EventReader {
   }
 }
 
-/** Packets received, as `/metrics` says; nothing where there is no such page. */
+/** Packets received, as `/metrics` says; nothing where it does not. */
 export async function scrape(address: string): Promise<number | undefined> {
   const response = await fetch(`http://${address}/metrics`), text = await response.text();
   const count = /^uspf_\w*received\w*(?:\{[^}]*\})? (\S+)$/m.exec(text)?.[1];

@@ -23,14 +23,12 @@ import { type HotOrders, RUN, RUN_BYTES } from "./hot_thread.ts";
 /** Who watches during a run. */
 export type Watcher = "nobody" | "watch" | "dashboard" | "metrics";
 
-/** What the program says first: where it serves, or why it cannot. */
+/** What the program says first: where it serves. */
 export interface WatchedReady {
   metrics?: string;
   dashboard?: string;
-  /** Why there is no live view. */
-  noView?: string;
-  /** Why nothing is served. */
-  noWeb?: string;
+  /** What this version is without, and why. */
+  absent: Partial<Record<Watcher, string>>;
 }
 
 /** What it says of a run. */
@@ -48,6 +46,7 @@ export interface WatchedRun {
 export const TIMES = 10;
 const FRAME_MS = 250 / TIMES, SECOND_MS = 1000 / TIMES;
 const CAPACITY = 65536, SLOTS = 511;
+const MONITOR = new URL("../../capture/monitor/", import.meta.url);
 
 /** As of capture/monitor/watch/live_view.ts. */
 interface View {
@@ -72,28 +71,42 @@ function statistics(): Statistics {
   return s;
 }
 
-/** The view, on the terminal that is standard output. */
-async function openView(): Promise<View | string> {
-  const folder = new URL("../../capture/monitor/watch/", import.meta.url);
-  try {
-    const [{ LiveView }, { terminalKind }] = await Promise.all(
-      ["live_view.ts", "terminal.ts"].map((file) => import(new URL(file, folder).href)),
-    );
-    const from = capture.port, onQuit = () => {};
-    return new LiveView({ kind: terminalKind(), from, slots: SLOTS, nsPerTick, onQuit });
-  } catch (error) {
-    return (error as Error).message;
-  }
+/** Their code, from capture/monitor on. */
+const PARTS = {
+  watch: "watch/live_view.ts",
+  dashboard: "dashboard/dashboard_site.ts",
+  metrics: "metrics_site.ts",
+} as const;
+
+function absentParts(): WatchedReady["absent"] {
+  const parts = Object.entries(PARTS).filter(([, file]) => {
+    try {
+      return !Deno.statSync(new URL(file, MONITOR)).isFile;
+    } catch {
+      return true;
+    }
+  });
+  return Object.fromEntries(parts.map(([part]) => [part, "this version has none"]));
 }
 
-async function openWeb(): Promise<WebServer | string> {
-  const metrics = parseListenAddress("127.0.0.1:0"), dashboard = metrics;
+/** The view, on the terminal that is standard output. */
+async function openView(): Promise<View> {
+  const [{ LiveView }, { terminalKind }] = await Promise.all(
+    [PARTS.watch, "watch/terminal.ts"].map((file) => import(new URL(file, MONITOR).href)),
+  );
+  const from = capture.port, onQuit = () => {};
+  return new LiveView({ kind: terminalKind(), from, slots: SLOTS, nsPerTick, onQuit });
+}
+
+function openWeb(absent: WatchedReady["absent"]): Promise<WebServer> {
+  const address = parseListenAddress("127.0.0.1:0");
   const captures = [{ ...capture, state: state.buffer, ticks: ticks.buffer }];
-  try {
-    return await WebServer.start({ metrics, dashboard, captures, nsPerTick });
-  } catch (error) {
-    return (error as Error).message;
-  }
+  return WebServer.start({
+    ...(absent.metrics === undefined ? { metrics: address } : {}),
+    ...(absent.dashboard === undefined ? { dashboard: address } : {}),
+    captures,
+    nsPerTick,
+  });
 }
 
 async function startHotThread(): Promise<void> {
@@ -108,19 +121,20 @@ async function main(): Promise<void> {
   const say = (what: WatchedReady | WatchedRun) =>
     control.write(new TextEncoder().encode(`${JSON.stringify(what)}\n`));
   await startHotThread();
-  const view = await openView(), web = await openWeb();
-  if (typeof view !== "string") view.enter();
-  await say({
-    ...(typeof web === "string" ? { noWeb: web } : web.listening),
-    ...(typeof view === "string" ? { noView: view } : {}),
-  });
+  const absent = absentParts();
+  const view = absent.watch === undefined ? await openView() : undefined;
+  const web = absent.metrics === undefined || absent.dashboard === undefined
+    ? await openWeb(absent)
+    : undefined;
+  view?.enter();
+  await say({ ...web?.listening, absent });
   const run = async (watcher: Watcher): Promise<WatchedRun> => {
     let shown = 0;
     const look = () => {
       shown++;
       const s = statistics();
-      if (watcher === "watch") (view as View).show({ statistics: s, service: state.service });
-      else (web as WebServer).post(s);
+      if (watcher === "watch") view!.show({ statistics: s, service: state.service });
+      else web!.post(s);
     };
     const before = state.read(), consumed = engine.stats().consumed;
     const number = Atomics.add(flags, RUN.asked, 1) + 1;
