@@ -5,7 +5,7 @@ import { deviceUnit, execWord, shellWord } from "../service/quoting.ts";
 import { parseServiceOptions, type ServiceOptions } from "../service/service_options.ts";
 import { unitOf } from "../service/unit.ts";
 import { Dice } from "./dice.ts";
-import { analyze, execWords, isThere, parseUnit } from "./unit_file.ts";
+import { analyze, execWords, isThere, parseUnit, WORDS } from "./unit_file.ts";
 
 const THERE = "/usr/bin/true"; // systemd-analyze asks whether the program is there
 const noSystemd = isThere("systemd-analyze") ? undefined : "no systemd-analyze here";
@@ -35,62 +35,6 @@ function optionsOf(...args: string[]): ServiceOptions {
 
 const unit = (...args: string[]) => unitOf(optionsOf(...args));
 const serviceOf = (...args: string[]) => parseUnit(unit(...args)).Service;
-
-/** Words that mean something to systemd, to a shell, or to both. */
-const WORDS = [
-  "",
-  " ",
-  "plain",
-  "soft:lab{1",
-  "two words",
-  '"',
-  "'",
-  "it's",
-  '"quoted"',
-  "\\",
-  "\\\\",
-  "\\n",
-  "a\\",
-  "$HOME",
-  "$$",
-  "${HOME}",
-  "$",
-  "%",
-  "%%",
-  "%n",
-  "100 %",
-  ";",
-  "; reboot",
-  "#",
-  "# no comment",
-  "&&",
-  "|",
-  "`id`",
-  "$(id)",
-  "\n",
-  "a\nb",
-  "\t",
-  "\r",
-  "\x01",
-  "\x7f",
-  "é",
-  "→ 𝄞",
-  "-",
-  "--",
-  "@x",
-  "!x",
-  "+x",
-  ":x",
-  "=",
-  "a=b",
-  "*",
-  "?",
-  "~",
-  "tcp[tcpflags] & tcp-syn != 0",
-  "\\x41",
-  "%%i$$",
-  "'$x'\\\"%y",
-];
 
 Deno.test("execWord: every word comes out of ExecStart= as it went in", () => {
   assertEquals(execWords(WORDS.map(execWord).join(" ")), WORDS);
