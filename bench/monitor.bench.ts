@@ -21,8 +21,7 @@
 import { allowedCores, pinToCore } from "../ffi/host.ts";
 import { compare, mayBench, NOT_ALLOWED, skip, type Way } from "./harness/compare.ts";
 import { EventReader, scrape, Watched } from "./harness/watched.ts";
-import { ONE_OF } from "./partners/hot_thread.ts";
-import { TIMES, type WatchedRun, type Watcher } from "./partners/watched.ts";
+import { ONE_OF, TIMES, type WatchedRun, type Watcher } from "./harness/watched_run.ts";
 
 const GROUP = `the capture thread, watched ${TIMES} times as closely`;
 const PACKETS = 25_600_000, MOST = 1 + 0.01 * TIMES;

@@ -33,6 +33,7 @@ for (
   const [port, sender] of [
     [`udp:${ADDRESS.right}:501`, `udp:${ADDRESS.right}:501`],
     ["packet:r0", "packet:l0"],
+    ["xdp:r0", "packet:l0"],
   ]
 ) {
   testNetwork(

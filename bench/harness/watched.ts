@@ -2,7 +2,7 @@
  * Purpose: the bench's side of partners/watched.ts: starts it on a terminal of its own, on all cores but the
  * capture thread's, and is itself the person in front of the terminal, the browser, and Prometheus.
  */
-import type { WatchedReady, WatchedRun, Watcher } from "../partners/watched.ts";
+import type { WatchedReady, WatchedRun, Watcher } from "./watched_run.ts";
 
 const SIZE = "stty cols 120 rows 40";
 const READY_MS = 30_000;

@@ -10,24 +10,8 @@ import { loadLibrary } from "../../ffi/library.ts";
 import { PacketFilter } from "../../filter/packet_filter.ts";
 import { TimedPort } from "../harness/full_port.ts";
 import { layPacket, tickPacket } from "../harness/packets.ts";
+import { type HotOrders, ONE_OF, RUN } from "../harness/watched_run.ts";
 
-/** What it is told. */
-export interface HotOrders {
-  core: number;
-  /** Packets of a run. */
-  packets: number;
-  state: SharedArrayBuffer;
-  ticks: SharedArrayBuffer;
-  /** See RUN. */
-  runs: SharedArrayBuffer;
-}
-
-/** Of `runs`, as 32-bit words: runs asked for, and done; then as f64 from byte 8: CPU time of the last one. */
-export const RUN = { asked: 0, done: 1, cpuNs: 1 } as const;
-export const RUN_BYTES = 16;
-
-/** One packet of so many is wanted, so that the engine has something to do, and a core to spare. */
-export const ONE_OF = 128;
 const SLOTS = 512, BUFFER_BYTES = 2048, BURST = 256, PORT = 5001;
 
 function work(orders: HotOrders): void {
@@ -57,6 +41,4 @@ function work(orders: HotOrders): void {
   }
 }
 
-if ("postMessage" in globalThis) {
-  addEventListener("message", ({ data }: MessageEvent<HotOrders>) => work(data));
-}
+addEventListener("message", ({ data }: MessageEvent<HotOrders>) => work(data));

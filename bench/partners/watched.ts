@@ -18,32 +18,16 @@ import { MeanReversion } from "../../engine/mean_reversion.ts";
 import { TickRing } from "../../engine/tick_ring.ts";
 import { TradingEngine } from "../../engine/trading_engine.ts";
 import { tscHz } from "../../ffi/host.ts";
-import { type HotOrders, RUN, RUN_BYTES } from "./hot_thread.ts";
+import {
+  type HotOrders,
+  RUN,
+  RUN_BYTES,
+  TIMES,
+  type WatchedReady,
+  type WatchedRun,
+  type Watcher,
+} from "../harness/watched_run.ts";
 
-/** Who watches during a run. */
-export type Watcher = "nobody" | "watch" | "dashboard" | "metrics";
-
-/** What the program says first: where it serves. */
-export interface WatchedReady {
-  metrics?: string;
-  dashboard?: string;
-  /** What this version is without, and why. */
-  absent: Partial<Record<Watcher, string>>;
-}
-
-/** What it says of a run. */
-export interface WatchedRun {
-  cpuNs: number;
-  /** Packets received in the run, ticks that the engine took, and those for which the ring had no room. */
-  received: number;
-  consumed: number;
-  dropped: number;
-  /** How often the view was to draw, or the web thread was given statistics. */
-  shown: number;
-}
-
-/** How much more often everything happens than with the commands: four frames and one set of statistics a second. */
-export const TIMES = 10;
 const FRAME_MS = 250 / TIMES, SECOND_MS = 1000 / TIMES;
 const CAPACITY = 65536, SLOTS = 511;
 const MONITOR = new URL("../../capture/monitor/", import.meta.url);
@@ -158,7 +142,5 @@ async function main(): Promise<void> {
   }
 }
 
-if (import.meta.main) {
-  await main();
-  Deno.exit(0);
-}
+await main();
+Deno.exit(0);
