@@ -179,12 +179,17 @@ int uspf_poll(int fd, short events, int timeout_us)
 }
 
 /*
- * What fstat(2) does. glibc has that name since 2.33 only, and the library shall run with any that the
- * runtime runs with. On 64-bit machines libc's structure is the kernel's.
+ * What fstat(2) and stat(2) do. glibc has those names since 2.33 only, and the library shall run with any that
+ * the runtime runs with. On 64-bit machines libc's structure is the kernel's.
  */
 int uspf_status(int fd, struct stat *status)
 {
 	return syscall(SYS_newfstatat, fd, "", status, AT_EMPTY_PATH) < 0 ? -errno : 0;
+}
+
+int uspf_path_status(const char *path, struct stat *status)
+{
+	return syscall(SYS_newfstatat, AT_FDCWD, path, status, 0) < 0 ? -errno : 0;
 }
 
 /* The kernel has as much room for a program, as it translates it, as net.core.optmem_max says. */

@@ -132,11 +132,13 @@ int32_t uspf_file_info(const char *path, double *info)
 {
 	struct stat status;
 	struct statvfs system;
+	int result;
 
 	if (!may_read(path))
 		return -EACCES;
-	if (stat(path, &status) < 0)
-		return -errno;
+	result = uspf_path_status(path, &status);
+	if (result < 0)
+		return result;
 	info[0] = (double)status.st_mode;
 	info[1] = (double)status.st_uid;
 	info[2] = (double)status.st_gid;

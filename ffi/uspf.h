@@ -100,6 +100,7 @@ struct uspf_port *uspf_port_of(int32_t handle);
 int uspf_poll(int fd, short events, int timeout_us);
 struct stat;
 int uspf_status(int fd, struct stat *status);
+int uspf_path_status(const char *path, struct stat *status);
 int uspf_attach_filter(int fd, const void *program, int32_t bytes); /* struct sock_filter; -E2BIG: too large */
 
 /* host.c */

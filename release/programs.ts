@@ -17,4 +17,5 @@ export interface Program {
 export const PROGRAMS: readonly Program[] = [
   { name: "uspf-capture", main: "capture/main.ts", permissions: "capture" },
   { name: "uspf-send", main: "sender/main.ts", permissions: "send" },
+  { name: "uspf-doctor", main: "doctor/main.ts", permissions: "doctor" },
 ];

@@ -8,6 +8,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   capture: ["ffi", "filter", "engine"],
   sender: ["ffi"],
   doctor: ["ffi"],
+  service: ["ffi", "capture"],
 };
 
 const root = new URL("..", import.meta.url);
