@@ -1,5 +1,5 @@
 /**
- * Purpose: builds the native library where it is missing, older than its sources, or not the one that its
+ * Purpose: builds the native library where it is missing, made from other sources, or not the one that its
  * record says (`deno task build`).
  *
  * ```text
@@ -12,6 +12,7 @@
  *
  * No flag of this machine (`-march=native`) goes in: the library only makes system calls.
  */
+import { createHash } from "node:crypto";
 import { readCommit } from "./commit.ts";
 import {
   fitsProcessor,
@@ -98,16 +99,23 @@ function whileLocked<T>(folder: string, work: () => T): T {
 
 /** What is recorded of a library that need not be compiled again, as one that came without sources. */
 function currentRecord(library: string, compiler?: string): LibraryRecord | undefined {
-  const sources = filesHere(".c");
-  const inputs = sources.length === 0 ? [] : [...sources, ...filesHere(".h"), "build.ts"];
   const record = readRecord(library);
   if (record === undefined || record.sha256 !== sha256Of(library)) return undefined;
   const asWanted = compiler === undefined
     ? fitsProcessor(record)
     : record.command === commandOf(words(compiler));
-  if (!asWanted) return undefined;
-  const built = timeOf(library);
-  return inputs.some((name) => timeOf(`${here}/${name}`) > built) ? undefined : record;
+  const asHere = filesHere(".c").length === 0 || record.sources === sourcesHash();
+  return asWanted && asHere ? record : undefined;
+}
+
+/** By contents, for times lie: archives bring old ones, and an edit may come while a compiler runs. */
+function sourcesHash(): string {
+  const hash = createHash("sha256").update(FLAGS.join(" "));
+  for (const name of [...filesHere(".c"), ...filesHere(".h")]) {
+    const bytes = Deno.readFileSync(`${here}/${name}`);
+    hash.update(`\0${name}\0${bytes.length}\0`).update(bytes);
+  }
+  return hash.digest("hex");
 }
 
 /**
@@ -129,6 +137,7 @@ function compile(library: string, wanted?: string): void {
   if (sources.length === 0) throw new Refusal("its C sources are not here: build it in a checkout");
   const compiler = findCompiler(wanted);
   // Paths of this machine stay out of it, so that a build elsewhere gives the same bytes.
+  const read = sourcesHash();
   const args = [...FLAGS, `-ffile-prefix-map=${here}=ffi`, "-o", fresh, ...sources];
   Deno.writeFileSync(fresh, new Uint8Array()); // or it is the linker that may not
   const { success, stderr } = run([...compiler, ...args], here);
@@ -141,6 +150,7 @@ function compile(library: string, wanted?: string): void {
     commit: readCommit(`${here}/..`),
     abi: interfaceOf(),
     sha256: sha256Of(fresh)!,
+    sources: read,
     compiler: run([...compiler, "--version"]).stdout.split("\n")[0],
     command: commandOf(compiler),
     target: targetOf(compiler, fresh),
@@ -206,10 +216,6 @@ function filesHere(ending: string): string[] {
 
 function words(text: string): string[] {
   return text.split(/\s+/);
-}
-
-function timeOf(path: string): number {
-  return Deno.statSync(path).mtime!.getTime();
 }
 
 function granted(permission: Deno.PermissionDescriptor): boolean {

@@ -4,7 +4,7 @@
  *
  * ```text
  *  ffi/build/libuspf.so
- *  ffi/build/libuspf.so.json   { "version", "commit", "abi", "sha256", "compiler", "command", "target" }
+ *  ffi/build/libuspf.so.json   { "version", "commit", "abi", "sha256", "sources", "compiler", "command", "target" }
  * ```
  */
 import { createHash } from "node:crypto";
@@ -25,6 +25,8 @@ export interface LibraryRecord {
   abi: number;
   /** Of the library, in hexadecimal digits. */
   sha256: string;
+  /** SHA-256 of what it was compiled from, names and contents. */
+  sources: string;
   /** What compiled it: the first line of its `--version`. */
   compiler: string;
   /** The compiler and its flags. */
@@ -114,8 +116,8 @@ function mayRead(path: string): boolean {
 }
 
 function isRecord(value: unknown): value is LibraryRecord {
-  const { version, commit, abi, sha256, target } = (value ?? {}) as Partial<LibraryRecord>;
-  return [version, sha256, target].every((text) => typeof text === "string") &&
+  const { version, commit, abi, sha256, sources, target } = (value ?? {}) as Partial<LibraryRecord>;
+  return [version, sha256, sources, target].every((text) => typeof text === "string") &&
     (commit === null || typeof commit === "string") && typeof abi === "number";
 }
 
