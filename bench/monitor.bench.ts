@@ -46,18 +46,14 @@ async function declare(): Promise<void> {
   const cores = allowedCores(), core = cores.at(-1)!, others = cores.slice(0, -1);
   pinToCore(others[0]);
   const watched = await Watched.start(core, others, PACKETS);
-  const { metrics = "", dashboard = "", absent } = watched.ready;
+  const { metrics = "", dashboard = "" } = watched.ready;
   const ways: Way[] = [
     way(watched, "nobody", "nobody watches"),
     way(watched, "nobody", "nobody, again"),
+    { ...onTerminal(watched), name: "--watch", atMost: MOST },
+    { ...inBrowser(watched, dashboard), name: "--dashboard", atMost: MOST },
+    { ...byPrometheus(watched, metrics), name: "--metrics", atMost: MOST },
   ];
-  const add = (name: string, why: string | undefined, made: () => Way) => {
-    if (why === undefined) ways.push({ ...made(), name, atMost: MOST });
-    else skip(`${GROUP}: ${name}`, why);
-  };
-  add("--watch", absent.watch, () => onTerminal(watched));
-  add("--dashboard", absent.dashboard, () => inBrowser(watched, dashboard));
-  add("--metrics", absent.metrics, () => byPrometheus(watched, metrics));
   const dispose = () => watched.stop();
   compare({ group: GROUP, unit: "packet", count: PACKETS, ways, dispose });
 }

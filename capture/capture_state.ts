@@ -15,6 +15,7 @@ import { Histogram, HISTOGRAM_LENGTH } from "./histogram.ts";
 const CONTROL_BYTES = 64;
 const STOP = 0, FINISHED = 1, GO = 2, BEGUN = 3;
 const HOLD_MS = 20;
+const TRIES = 100;
 
 /** Indices of the counters; the verdicts stand before them. */
 export const COUNTER = {
@@ -155,20 +156,40 @@ export class CaptureState {
     this.service.memory.fill(0);
   }
 
-  /** The counters by name, of a copy: sums are of the very causes that stand beside them. */
+  /** The counters by name, of a moment between two bursts; see `snapshot`. */
   read(): CaptureCounts {
-    return countsOf(this.counters.slice());
+    return countsOf(this.snapshot());
+  }
+
+  /**
+   * A copy of the counters in which every packet has its verdict, and every tick its place. A burst's are
+   * written within a microsecond: one that is preempted there for long is copied as it is.
+   */
+  snapshot(): Float64Array {
+    for (let tries = 1;; tries++) {
+      const copy = this.counters.slice();
+      if (tries === TRIES || addsUp(countsOf(copy))) return copy;
+    }
   }
 }
 
-/** What several captures have counted and timed, in all. */
+/** Whether every packet has its verdict, and every tick its place; where nothing is decoded there are no ticks. */
+export function addsUp(counts: CaptureCounts): boolean {
+  const { received, accepted, rejected, malformed, delivered, dropped } = counts;
+  const ticks = delivered + dropped;
+  return received === accepted + rejected + malformed && (ticks === 0 || ticks === accepted);
+}
+
+/** What several captures have counted and timed, in all, and what each has counted at the same moment. */
 export function sumOf(states: readonly CaptureState[]): {
   counts: CaptureCounts;
+  each: CaptureCounts[];
   service: Histogram;
 } {
+  const all = states.map((state) => state.snapshot());
   const sum = new CaptureState(), largest = [COUNTER.burstMax, COUNTER.occupancyMax] as number[];
   const unknowable = [COUNTER.lost, COUNTER.starved, COUNTER.rejectedEarly] as number[];
-  for (const { counters } of states) {
+  for (const counters of all) {
     counters.forEach((value, i) => {
       const before = sum.counters[i];
       if (largest.includes(i)) sum.counters[i] = Math.max(before, value);
@@ -177,7 +198,7 @@ export function sumOf(states: readonly CaptureState[]): {
     });
   }
   sum.service.add(states.map(({ service }) => service));
-  return { counts: sum.read(), service: sum.service };
+  return { counts: countsOf(sum.counters), each: all.map(countsOf), service: sum.service };
 }
 
 function countsOf(c: Float64Array): CaptureCounts {

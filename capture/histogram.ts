@@ -9,8 +9,9 @@
  */
 
 const SUB = 64, SUB_BITS = 6;
-const SCALE = 16; // values are kept in sixteenths
-const BUCKETS = SUB * (32 - SUB_BITS);
+const SCALE_BITS = 4, SCALE = 1 << SCALE_BITS; // values are kept in sixteenths
+const BUCKETS = SUB * (32 - SUB_BITS + SCALE_BITS);
+const MOST = 0x7fffffff; // the time stamp counter's differences are less
 const COUNT = 0, SUM = 1, MAX = 2, FIRST = 3;
 
 /** Float64 elements that a histogram needs. */
@@ -46,12 +47,14 @@ export class Histogram {
   /** `memory`: HISTOGRAM_LENGTH elements, of one's own by default. */
   constructor(readonly memory: Float64Array = new Float64Array(HISTOGRAM_LENGTH)) {}
 
-  /** Counts a value (from 2^27 on it falls into the last bucket) `weight` times: the share of each, where `total` fell to `weight` alike. */
+  /** Counts a value (from 2^31 on it falls into the last bucket) `weight` times: the share of each, where `total` fell to `weight` alike. */
   recordShare(total: number, weight: number): void {
     const memory = this.memory, value = total / weight;
-    const v = Math.min(value * SCALE, 0x7fffffff) | 0;
+    // An int32 has room for the sixteenths of values below 2^27; of larger ones they would say nothing.
+    const coarse = value * SCALE > MOST ? SCALE_BITS : 0;
+    const v = (coarse === 0 ? value * SCALE : Math.min(value, MOST)) | 0;
     const shift = 31 - SUB_BITS - Math.clz32(v | SUB);
-    memory[FIRST + (shift << SUB_BITS) + (v >>> shift)] += weight;
+    memory[FIRST + (shift + coarse << SUB_BITS) + (v >>> shift)] += weight;
     memory[COUNT] += weight;
     memory[SUM] += value * weight;
     if (value > memory[MAX]) memory[MAX] = value;
@@ -65,13 +68,23 @@ export class Histogram {
       for (let i = 0; i < memory.length; i++) memory[i] += other[i];
       memory[MAX] = max;
     }
+    this.#recount();
   }
 
   /** What was counted since `before`, a copy of the memory, was taken; but its `max` is that of all. */
   since(before: Float64Array): Histogram {
     const memory = this.memory.slice();
     for (let i = 0; i < memory.length; i++) if (i !== MAX) memory[i] -= before[i];
-    return new Histogram(memory);
+    const rest = new Histogram(memory);
+    rest.#recount();
+    return rest;
+  }
+
+  /** What is being written may have another count than its buckets: who compares them must not be misled. */
+  #recount(): void {
+    let count = 0;
+    for (let i = FIRST; i < this.memory.length; i++) count += this.memory[i];
+    this.memory[COUNT] = count;
   }
 
   /** The value below which the share `q` of all lies: the middle of its bucket; 0 where there is none. */

@@ -33,12 +33,14 @@ export class OpenCapture {
     const { group, pushed } = await startPushed(options);
     const open = new OpenCapture(group, pushed);
     try {
+      // The writer empties a file that is there: not before all that may be refused.
+      open.web = await startWeb(options, group, nsPerTick);
       open.writer = await startWriter(options, group);
       open.sender = options.port === "" ? await startSender(group) : undefined;
-      open.web = await startWeb(options, group, nsPerTick);
     } catch (error) {
       await open.stopCapturing();
       await open.writer?.stop();
+      await open.web?.stop();
       throw error;
     }
     return open;

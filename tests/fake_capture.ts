@@ -46,7 +46,7 @@ export class FakeCapture {
     const { elapsedNs, received, bytes } = final
       ? { elapsedNs: 0, received: 0, bytes: 0 }
       : this.#last;
-    const statistics = collect(
+    const { statistics } = collect(
       {
         captures: [{ state: this.state, port: "soft:a:1", core: 1 }] as Parameters<
           typeof collect

@@ -52,6 +52,26 @@ Deno.test("Histogram knows values to 1.6 %, and puts what is too large into the 
   }
 });
 
+Deno.test("Histogram knows half a second, too, and counts it under no smaller bound", () => {
+  const histogram = new Histogram();
+  histogram.recordShare(0.5e9 / 0.4, 1); // at 2.5 ticks a ns
+  assertEquals(histogram.atMost([5e7, 1e8, 2e8, 4.9e8, 5.1e8, 1e9], 0.4), [0, 0, 0, 0, 1, 1]);
+  assertAlmostEquals(histogram.quantile(0.5) * 0.4, 0.5e9, 0.5e9 * 0.016);
+  histogram.recordShare(2 ** 31, 1);
+  assertAlmostEquals(histogram.quantile(1), 2 ** 31, 2 ** 31 * 0.016);
+});
+
+Deno.test("Histogram.since knows the largest of what came since, though its count is read a moment before", () => {
+  const histogram = new Histogram();
+  histogram.recordShare(1e6, 1);
+  const before = histogram.memory.slice();
+  histogram.recordShare(300, 3);
+  before[0] -= 2; // as one that is read while it is written: a count that its buckets do not have
+  const rest = histogram.since(before);
+  assertEquals(rest.count, 3);
+  assertAlmostEquals(rest.quantile(1), 100, 2);
+});
+
 Deno.test("BackgroundCapture.start that fails gives its port back", async () => {
   const ticks = TickRing.create(256), port = "soft:t_fails:1";
   for (const wrong of [{ filter: { destinationPort: 70000 } }, { burst: 0 }]) {

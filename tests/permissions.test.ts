@@ -53,7 +53,7 @@ Deno.test("capture without --metrics and --dashboard gives the network up before
   const main = Deno.readTextFileSync(`${root}capture/main.ts`);
   const at = (call: string) => main.indexOf(`${call}(`);
   assertEquals(at("await giveUpUnneeded") > 0, true);
-  assertEquals(at("await giveUpUnneeded") < at("OpenCapture.open("), true);
+  assertEquals(at("await giveUpUnneeded") < at("OpenCapture.open"), true);
 });
 
 Deno.test("WebServer's thread may listen on the address that was named, and nothing else", async () => {

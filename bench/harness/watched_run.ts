@@ -9,8 +9,6 @@ export type Watcher = "nobody" | "watch" | "dashboard" | "metrics";
 export interface WatchedReady {
   metrics?: string;
   dashboard?: string;
-  /** What this version is without, and why. */
-  absent: Partial<Record<Watcher, string>>;
 }
 
 /** What it says of a run. */

@@ -12,7 +12,9 @@
 import { CaptureState } from "../../capture/capture_state.ts";
 import { runEngine } from "../../capture/engine_loop.ts";
 import { parseListenAddress } from "../../capture/monitor/listen_address.ts";
-import { collect, type Statistics } from "../../capture/monitor/statistics.ts";
+import { collect, type Sample } from "../../capture/monitor/statistics.ts";
+import { LiveView } from "../../capture/monitor/watch/live_view.ts";
+import { terminalKind } from "../../capture/monitor/watch/terminal.ts";
 import { WebServer } from "../../capture/monitor/web_server.ts";
 import { MeanReversion } from "../../engine/mean_reversion.ts";
 import { TickRing } from "../../engine/tick_ring.ts";
@@ -30,13 +32,6 @@ import {
 
 const FRAME_MS = 250 / TIMES, SECOND_MS = 1000 / TIMES;
 const CAPACITY = 65536, SLOTS = 511;
-const MONITOR = new URL("../../capture/monitor/", import.meta.url);
-
-/** As of capture/monitor/watch/live_view.ts. */
-interface View {
-  enter(): void;
-  show(sample: { statistics: Statistics; service: CaptureState["service"] }): void;
-}
 
 const [controlPort, core, packets] = Deno.args.map(Number);
 const nsPerTick = 1e9 / tscHz(), state = new CaptureState(), ticks = TickRing.create(CAPACITY);
@@ -46,51 +41,26 @@ const capture = { state, port: "packet:bench", core, mode: "full", slots: SLOTS 
 const began = performance.now();
 let last = { sinceReceived: 0, sinceBytes: 0, sinceNs: 0 };
 
-function statistics(): Statistics {
+function look(): Sample {
   const elapsedNs = (performance.now() - began) * 1e6;
   const filter = { expression: null, decoded: true, where: "user space", how: "" } as const;
   const sources = { captures: [capture], rings: [ticks], engine, filter, write: null };
-  const s = collect(sources, nsPerTick, { elapsedNs, ...last }, false);
-  last = { sinceReceived: s.received, sinceBytes: s.bytes, sinceNs: elapsedNs };
-  return s;
-}
-
-/** Their code, from capture/monitor on. */
-const PARTS = {
-  watch: "watch/live_view.ts",
-  dashboard: "dashboard/dashboard_site.ts",
-  metrics: "metrics_site.ts",
-} as const;
-
-function absentParts(): WatchedReady["absent"] {
-  const parts = Object.entries(PARTS).filter(([, file]) => {
-    try {
-      return !Deno.statSync(new URL(file, MONITOR)).isFile;
-    } catch {
-      return true;
-    }
-  });
-  return Object.fromEntries(parts.map(([part]) => [part, "this version has none"]));
+  const sample = collect(sources, nsPerTick, { elapsedNs, ...last }, false);
+  const { received: sinceReceived, bytes: sinceBytes } = sample.statistics;
+  last = { sinceReceived, sinceBytes, sinceNs: elapsedNs };
+  return sample;
 }
 
 /** The view, on the terminal that is standard output. */
-async function openView(): Promise<View> {
-  const [{ LiveView }, { terminalKind }] = await Promise.all(
-    [PARTS.watch, "watch/terminal.ts"].map((file) => import(new URL(file, MONITOR).href)),
-  );
+function openView(): LiveView {
   const from = capture.port, onQuit = () => {};
   return new LiveView({ kind: terminalKind(), from, slots: SLOTS, nsPerTick, onQuit });
 }
 
-function openWeb(absent: WatchedReady["absent"]): Promise<WebServer> {
+function openWeb(): Promise<WebServer> {
   const address = parseListenAddress("127.0.0.1:0");
   const captures = [{ ...capture, state: state.buffer, ticks: ticks.buffer }];
-  return WebServer.start({
-    ...(absent.metrics === undefined ? { metrics: address } : {}),
-    ...(absent.dashboard === undefined ? { dashboard: address } : {}),
-    captures,
-    nsPerTick,
-  });
+  return WebServer.start({ metrics: address, dashboard: address, captures, nsPerTick });
 }
 
 async function startHotThread(): Promise<void> {
@@ -105,26 +75,22 @@ async function main(): Promise<void> {
   const say = (what: WatchedReady | WatchedRun) =>
     control.write(new TextEncoder().encode(`${JSON.stringify(what)}\n`));
   await startHotThread();
-  const absent = absentParts();
-  const view = absent.watch === undefined ? await openView() : undefined;
-  const web = absent.metrics === undefined || absent.dashboard === undefined
-    ? await openWeb(absent)
-    : undefined;
-  view?.enter();
-  await say({ ...web?.listening, absent });
+  const view = openView(), web = await openWeb();
+  view.enter();
+  await say(web.listening);
   const run = async (watcher: Watcher): Promise<WatchedRun> => {
     let shown = 0;
-    const look = () => {
+    const show = () => {
       shown++;
-      const s = statistics();
-      if (watcher === "watch") view!.show({ statistics: s, service: state.service });
-      else web!.post(s);
+      const sample = look();
+      if (watcher === "watch") view.show(sample);
+      else web.post(sample.statistics);
     };
     const before = state.read(), consumed = engine.stats().consumed;
     const number = Atomics.add(flags, RUN.asked, 1) + 1;
     const timer = watcher === "nobody"
       ? undefined
-      : setInterval(look, watcher === "watch" ? FRAME_MS : SECOND_MS);
+      : setInterval(show, watcher === "watch" ? FRAME_MS : SECOND_MS);
     Atomics.notify(flags, RUN.asked);
     await runEngine(engine, [ticks], "hybrid", () => Atomics.load(flags, RUN.done) < number);
     clearInterval(timer);

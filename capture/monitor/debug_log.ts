@@ -20,9 +20,10 @@ export class DebugLog {
   log(s: Statistics): void {
     const since = (field: (s: Statistics) => number) =>
       field(s) - (this.#last ? field(this.#last) : 0);
+    const received = since((s) => s.received), bursts = since(burstsOf);
     this.#capture.debug(
-      `${since((s) => s.syncs)} syncs, ${since((s) => s.emptySyncs)} empty, ` +
-        `${since((s) => s.received)} packets, bursts of ${s.burst.mean.toFixed(1)} on average`,
+      `${since((s) => s.syncs)} syncs, ${since((s) => s.emptySyncs)} empty, ${received} packets, ` +
+        `bursts of ${(bursts > 0 ? received / bursts : 0).toFixed(1)} on average`,
     );
     const causes = { ...s.rejectedBy, ...s.malformedBy } as Record<string, number>;
     const before = { ...this.#last?.rejectedBy, ...this.#last?.malformedBy } as Record<
@@ -49,4 +50,8 @@ export class DebugLog {
         `profit ${s.engine.profit.toFixed(2)}`,
     );
   }
+}
+
+function burstsOf({ received, burst }: Statistics): number {
+  return burst.mean > 0 ? Math.round(received / burst.mean) : 0;
 }

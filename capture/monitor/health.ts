@@ -13,7 +13,8 @@
  */
 import type { CaptureCounts } from "../capture_state.ts";
 import type { Statistics } from "./statistics.ts";
-import { addsUp, type WatchedCapture } from "./watched_capture.ts";
+import { addsUp } from "../capture_state.ts";
+import type { WatchedCapture } from "./watched_capture.ts";
 import type { Page } from "./web_sites.ts";
 
 /** How long something must last to be a fault. */

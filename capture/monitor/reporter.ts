@@ -4,15 +4,13 @@
  */
 import type { TradingEngine } from "../../engine/trading_engine.ts";
 import type { CaptureGroup } from "../capture_group.ts";
-import { sumOf } from "../capture_state.ts";
 import type { CaptureWriter } from "../capture_writer.ts";
 import type { DebugLog } from "./debug_log.ts";
 import type { FilterDescription } from "../filter_report.ts";
-import type { Histogram } from "../histogram.ts";
 import { print } from "../../ffi/print.ts";
 import { type LogStyle, say } from "../../ffi/voice.ts";
 import type { WebServer } from "./web_server.ts";
-import { collect, headline, liveLine, type Statistics, summary } from "./statistics.ts";
+import { collect, headline, liveLine, type Sample, summary } from "./statistics.ts";
 import { FRAMES_HZ, type LiveView } from "./watch/live_view.ts";
 
 const SECOND_MS = 1000;
@@ -49,8 +47,9 @@ export class Reporter {
 
   /** What happened since the last time, or second; `number` is that of the call, of which some may be missing. */
   live(number: number): void {
-    const { json, quiet, log, debug, view, web } = this.options, s = this.#collect(false);
-    view?.show({ statistics: s, service: this.#service() });
+    const { json, quiet, log, debug, view, web } = this.options;
+    const sample = this.#collect(false), { statistics: s } = sample;
+    view?.show(sample);
     const second = Math.floor(number * this.intervalMs / SECOND_MS);
     if (second === this.#second) return;
     this.#second = second;
@@ -64,7 +63,7 @@ export class Reporter {
   /** What happened in all. */
   final(): void {
     this.#last = { elapsedNs: 0, received: 0, bytes: 0 };
-    const { json, log, debug, web } = this.options, s = this.#collect(true);
+    const { json, log, debug, web } = this.options, { statistics: s } = this.#collect(true);
     if (log === "json") say(headline(s), { statistics: s });
     if (json) print(JSON.stringify(s));
     else if (log === "text") print(summary(s));
@@ -72,11 +71,7 @@ export class Reporter {
     debug?.log(s);
   }
 
-  #service(): Histogram {
-    return sumOf(this.options.group.captures.map(({ state }) => state)).service;
-  }
-
-  #collect(final: boolean): Statistics {
+  #collect(final: boolean): Sample {
     const { group, engine, filter, writer, nsPerTick } = this.options;
     const elapsedNs = (performance.now() - this.#started) * 1e6;
     const { elapsedNs: sinceNs, received: sinceReceived, bytes: sinceBytes } = this.#last;

@@ -7,7 +7,7 @@ import type { EngineStats, TradingEngine } from "../../engine/trading_engine.ts"
 import type { BackgroundCapture } from "../background_capture.ts";
 import { type CaptureCounts, sumOf } from "../capture_state.ts";
 import type { WriteStats } from "../capture_writer.ts";
-import type { Distribution } from "../histogram.ts";
+import type { Distribution, Histogram } from "../histogram.ts";
 import {
   type FilterDescription,
   type FilterStatistics,
@@ -91,14 +91,30 @@ export interface Sources {
   write: WriteStats | null;
 }
 
+/** Statistics, and the histogram that their service times are of, in ticks of the time stamp counter. */
+export interface Sample {
+  statistics: Statistics;
+  service: Histogram;
+}
+
 /** Collects the statistics of captures and their engine; `nsPerTick` is the time stamp counter's. */
 export function collect(
+  sources: Sources,
+  nsPerTick: number,
+  interval: Interval,
+  final: boolean,
+): Sample {
+  const sums = sumOf(sources.captures.map(({ state }) => state)), { service } = sums;
+  return { statistics: statisticsOf(sources, sums, nsPerTick, interval, final), service };
+}
+
+function statisticsOf(
   { captures, rings, engine: trading, filter, write }: Sources,
+  { counts: all, each, service }: ReturnType<typeof sumOf>,
   nsPerTick: number,
   interval: Interval,
   final: boolean,
 ): Statistics {
-  const { counts: all, service } = sumOf(captures.map(({ state }) => state));
   const { bursts, burstMax, occupancySum, occupancyMax, ...counts } = all;
   const engine = trading.stats();
   const seconds = (interval.elapsedNs - interval.sinceNs) / 1e9;
@@ -121,14 +137,16 @@ export function collect(
     instruments: trading.busiest(TOP),
     engine,
     filter: { ...filter, rejectedEarly: counts.rejectedEarly },
-    queues: captures.map(queueStatistics),
+    queues: captures.map((capture, i) => queueStatistics(capture, each[i])),
     write,
     final,
   };
 }
 
-function queueStatistics({ state, port, core }: Sources["captures"][number]): QueueStatistics {
-  const { received, accepted, delivered, dropped, lost, cpuNs } = state.read();
+function queueStatistics(
+  { port, core }: Sources["captures"][number],
+  { received, accepted, delivered, dropped, lost, cpuNs }: CaptureCounts,
+): QueueStatistics {
   return { port, core, received, accepted, delivered, dropped, lost, cpuNs };
 }
 

@@ -7,9 +7,6 @@ import { TickRing } from "../../engine/tick_ring.ts";
 import { type CaptureCounts, CaptureState } from "../capture_state.ts";
 import type { WatchedCapture as Orders } from "./web_orders.ts";
 
-/** A burst's counters are written within a microsecond; one that is preempted there is read as it is. */
-const TRIES = 100;
-
 /** Reads a capture thread. */
 export class WatchedCapture {
   /** Its port, as it was named. */
@@ -32,18 +29,8 @@ export class WatchedCapture {
     this.ticks = TickRing.attach(ticks);
   }
 
-  /** What it has counted, of a moment between two bursts, unless that does not come. */
+  /** What it has counted. */
   counts(): CaptureCounts {
-    for (let tries = 1;; tries++) {
-      const counts = this.state.read();
-      if (addsUp(counts) || tries === TRIES) return counts;
-    }
+    return this.state.read();
   }
-}
-
-/** Whether every packet has its verdict, and every tick its place; where nothing is decoded there are no ticks. */
-export function addsUp(counts: CaptureCounts): boolean {
-  const { received, accepted, rejected, malformed, delivered, dropped } = counts;
-  const ticks = delivered + dropped;
-  return received === accepted + rejected + malformed && (ticks === 0 || ticks === accepted);
 }

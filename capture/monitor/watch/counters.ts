@@ -174,7 +174,7 @@ function before(where: Statistics["filter"]["where"]): string {
 }
 
 function signed(amount: number): Style | undefined {
-  return amount < 0 ? "bad" : undefined;
+  return amount <= -0.005 ? "bad" : undefined; // what is shown as -0.01 or less
 }
 
 function widths(columns: number): number[] {

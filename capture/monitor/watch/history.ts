@@ -4,7 +4,7 @@
  */
 import type { InstrumentStats } from "../../../engine/simulated_market.ts";
 import type { Distribution, Histogram } from "../../histogram.ts";
-import type { Statistics } from "../statistics.ts";
+import type { Sample, Statistics } from "../statistics.ts";
 
 const WINDOW_NS = 1e9;
 /** A sample a little early still ends a second. */
@@ -12,13 +12,6 @@ const SLACK_NS = 0.1e9;
 const MINUTE = 60;
 /** An instrument moves up past one with fewer ticks by this factor: near equals would change places all the time. */
 const AHEAD = 1.05;
-
-/** One look at a capture. */
-export interface Sample {
-  statistics: Statistics;
-  /** The service times so far, in ticks of `nsPerTick`. */
-  service: Histogram;
-}
 
 /** What is drawn. */
 export interface Recent {

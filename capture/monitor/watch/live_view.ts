@@ -9,7 +9,8 @@
 import type { OutputError } from "../../../ffi/print.ts";
 import { SERVICE_BOUNDS_NS } from "../statistics.ts";
 import { HeldMessages } from "./held_messages.ts";
-import { History, type Recent, type Sample } from "./history.ts";
+import type { Sample } from "../statistics.ts";
+import { History, type Recent } from "./history.ts";
 import { Screen } from "./screen.ts";
 import type { ViewSetup } from "./section.ts";
 import { Terminal, type TerminalKind } from "./terminal.ts";

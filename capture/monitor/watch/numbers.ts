@@ -21,7 +21,7 @@ export function decimal(value: number, width: number, digits = 3): string {
 
 /** Money with its sign. */
 export function money(value: number, width: number): string {
-  const sign = value < 0 ? "-" : "+", size = Math.abs(value);
+  const cents = Math.round(value * 100) / 100, sign = cents < 0 ? "-" : "+", size = Math.abs(cents);
   const texts = [grouped(size.toFixed(2)), size.toFixed(2), grouped(size.toFixed(0))];
   return shortest([...texts, ...rounded(size)].map((text) => sign + text), width);
 }

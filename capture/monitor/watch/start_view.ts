@@ -3,7 +3,6 @@
  */
 import type { TradingEngine } from "../../../engine/trading_engine.ts";
 import type { CaptureGroup } from "../../capture_group.ts";
-import { sumOf } from "../../capture_state.ts";
 import type { FilterDescription } from "../../filter_report.ts";
 import { UsageError } from "../../../ffi/usage.ts";
 import { type LogStyle, warn } from "../../../ffi/voice.ts";
@@ -47,15 +46,12 @@ export function startView(kind: TerminalKind, shown: Shown): LiveView {
   const view = new LiveView({
     kind,
     from: from ?? `${port} (${mode})`,
-    slots: captures.reduce((sum, { slots }) => sum + slots, 0),
+    slots: Math.max(...captures.map(({ slots }) => slots)), // what a sync finds is of one thread's rings
     nsPerTick,
     onQuit,
   });
   const interval = { elapsedNs: 1, sinceNs: 0, sinceReceived: 0, sinceBytes: 0 };
   const sources = { captures, rings, engine, filter, write: null };
-  view.warmUp({
-    statistics: collect(sources, nsPerTick, interval, false),
-    service: sumOf(captures.map(({ state }) => state)).service,
-  });
+  view.warmUp(collect(sources, nsPerTick, interval, false));
   return view;
 }
