@@ -59,6 +59,20 @@ Deno.test("view fits every size from 20x5 to 300x100, whatever was counted", () 
   }
 });
 
+Deno.test("view fits terminals that are too small for it", () => {
+  for (let columns = 1; columns <= 25; columns++) {
+    for (let rows = 1; rows <= 25; rows++) {
+      for (const unit of [0, 1, 1e13]) {
+        const lines = draw(unit, { columns, rows }, SHAPES[(columns + rows) % SHAPES.length]);
+        assert(lines.length <= rows, `${lines.length} lines at ${columns}x${rows}`);
+        for (const line of lines) {
+          assert(widthOf(line) <= columns, `${columns}: ${plain([line])[0]}`);
+        }
+      }
+    }
+  }
+});
+
 Deno.test("view keeps every line where it is, whatever is counted", () => {
   const labels = (unit: number, size: Size, shape: typeof SHAPES[number]) =>
     plain(draw(unit, size, shape)).map((line) => line.match(/^ *[a-zA-Z/]+/)?.[0] ?? "");

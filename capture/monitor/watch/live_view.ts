@@ -7,6 +7,7 @@
  * ```
  */
 import type { OutputError } from "../../../ffi/print.ts";
+import { complain, messageOf } from "../../../ffi/voice.ts";
 import { SERVICE_BOUNDS_NS } from "../statistics.ts";
 import { HeldMessages } from "./held_messages.ts";
 import type { Sample } from "../statistics.ts";
@@ -48,6 +49,8 @@ export class LiveView {
   #recent: Recent | undefined;
   #frames = 0;
   #holding = false;
+  #broken = false;
+  #left: Promise<void> | undefined;
   #failure: OutputError | undefined;
 
   constructor(readonly options: LiveViewOptions) {
@@ -83,19 +86,41 @@ export class LiveView {
     if (!this.#holding) this.#draw();
   }
 
+  /** A picture that cannot be drawn is a bug of ours, but no reason to lose packets. */
+  #giveUp(error: unknown): void {
+    this.#broken = true;
+    const why = messageOf(error);
+    this.leave().then(() =>
+      complain(`Cannot draw the view: ${why}: report this; the capture goes on`)
+    );
+  }
+
   /** Gives the terminal back, and says there what was held back meanwhile. */
   async leave(): Promise<void> {
+    this.#left ??= this.#leave();
+    await this.#left;
+  }
+
+  async #leave(): Promise<void> {
     await this.#terminal.leave();
     removeEventListener("unload", this.#said);
     this.#messages.release();
   }
 
   #draw(): void {
-    if (this.#recent === undefined || this.#terminal.busy) return;
+    if (this.#broken || this.#recent === undefined || this.#terminal.busy) return;
+    try {
+      this.#drawRecent(this.#recent);
+    } catch (error) {
+      this.#giveUp(error);
+    }
+  }
+
+  #drawRecent(recent: Recent): void {
     if (++this.#frames % WHOLE_EVERY === 0) this.#screen.forget(false);
     const { size } = this.#terminal, { kind: { unicode } } = this.options;
     const foot = { keys: this.#keys(), message: this.#messages.last };
-    const lines = view(this.#recent, { ...this.options, unicode }, foot, size);
+    const lines = view(recent, { ...this.options, unicode }, foot, size);
     const changes = this.#screen.draw(lines, size);
     if (changes !== "") this.#terminal.write(changes);
   }

@@ -102,6 +102,9 @@ const ORDER: readonly (readonly [Name | "gaps", number])[] = [
   ["service", 5],
 ];
 
+/** Lines are laid out for so many columns at least; what a terminal has fewer is cut off. */
+const NARROWEST = 20;
+
 /** At most `rows` lines of at most `columns`. */
 export function view(
   recent: Recent,
@@ -110,8 +113,9 @@ export function view(
   { columns, rows }: Size,
 ): Line[] {
   const withFoot = rows >= FOOT_FROM, room = withFoot ? rows - 1 : rows;
-  const sight = { ...recent, setup, glyphs: glyphsFor(setup.unicode), columns };
-  const body = columns < TWO_COLUMNS_FROM ? stack(sight, ONE, room) : sideBySide(sight, room);
+  const laid = Math.max(columns, NARROWEST), glyphs = glyphsFor(setup.unicode);
+  const sight = { ...recent, setup, glyphs, columns: laid };
+  const body = laid < TWO_COLUMNS_FROM ? stack(sight, ONE, room) : sideBySide(sight, room);
   if (withFoot) {
     while (body.length < room) body.push([]);
     body.push(footLine(foot, setup));
