@@ -26,6 +26,7 @@ import {
 import { VERSION } from "./version.ts";
 
 const here = import.meta.dirname; // code that was fetched has none, and no sources either
+const beside = here && `${here}/../${LIBRARY_NAME}`;
 const COMPILERS = ["cc", "gcc", "clang"];
 const FLAGS = [
   "-std=c11",
@@ -222,11 +223,19 @@ function granted(permission: Deno.PermissionDescriptor): boolean {
   return Deno.permissions.querySync(permission).state === "granted";
 }
 
-/** Whether USPF_LIBRARY names a library as it was built: then a machine without compiler needs no other. */
-function hasAnother(): boolean {
-  const path = Deno.env.get("USPF_LIBRARY"), record = path ? readRecord(path) : undefined;
+/** What is searched before ffi/build/, if a library is there as it was built: a machine without compiler needs no other. */
+function another(): string | undefined {
+  const places = {
+    USPF_LIBRARY: Deno.env.get("USPF_LIBRARY"),
+    "the one beside the program": beside,
+  };
+  return Object.entries(places).find(([, path]) => path && isAsBuilt(path))?.[0];
+}
+
+function isAsBuilt(path: string): boolean {
+  const record = readRecord(path);
   try {
-    return record !== undefined && record.sha256 === sha256Of(path!);
+    return record !== undefined && record.sha256 === sha256Of(path);
   } catch {
     return false; // it may not be read
   }
@@ -237,9 +246,9 @@ if (import.meta.main) {
     buildLibrary();
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    const instead = hasAnother();
-    const end = instead ? "; USPF_LIBRARY is taken instead" : "";
+    const instead = another();
+    const end = instead === undefined ? "" : `; ${instead} is taken instead`;
     console.error(`Cannot build "${builtLibrary()}": ${error.message}${end}`);
-    Deno.exit(instead ? 0 : 1);
+    Deno.exit(instead === undefined ? 1 : 0);
   }
 }

@@ -173,20 +173,39 @@ Deno.test("deno task capture and send load USPF_LIBRARY in all threads, where th
   assertEquals(JSON.parse(replay.stdout.trimEnd().split("\n").at(-1)!).received, received);
 });
 
-Deno.test("deno task capture and send may load USPF_LIBRARY and ffi/build/, and nothing else", async () => {
+Deno.test("deno task capture and send load the library beside the program, where no other can be built", async () => {
+  using copy = new ProgramCopy();
+  copy.put("");
+  for (
+    const [name, ...args] of [["capture", "-r", "0.2"], [
+      "send",
+      "-i",
+      "soft:t_beside:1",
+      "-c",
+      "9",
+    ]]
+  ) {
+    const { code, stderr } = await copy.run(["task", "-q", name, "--json", ...args]);
+    assertEquals(code, 0, stderr);
+    assertStringIncludes(stderr, "; the one beside the program is taken instead");
+  }
+});
+
+Deno.test("deno task capture and send may load a library of the three places, and nothing else", async () => {
   using copy = new ProgramCopy();
   const USPF_LIBRARY = copy.put("else where"),
     other = copy.put("another"),
+    beside = copy.put(""),
     built = copy.put("ffi/build");
-  const probe = [USPF_LIBRARY, built, other, copy.folder].map((path) =>
+  const probe = [USPF_LIBRARY, beside, built, other, copy.folder].map((path) =>
     `Deno.permissions.querySync({ name: "ffi", path: ${JSON.stringify(path)} }).state`
   );
   for (const [name, folder] of [["capture", "capture"], ["send", "sender"]]) {
     Deno.writeTextFileSync(`${copy.folder}/${folder}/main.ts`, `console.log(${probe.join()});`);
     const { stdout } = await copy.run(["task", "-q", name], { USPF_LIBRARY });
-    assertEquals(stdout, "granted granted prompt prompt\n");
+    assertEquals(stdout, "granted granted granted prompt prompt\n");
     const { stdout: without } = await copy.run(["task", "-q", name]);
-    assertEquals(without, "prompt granted prompt prompt\n");
+    assertEquals(without, "prompt granted granted prompt prompt\n");
   }
 });
 

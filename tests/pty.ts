@@ -32,10 +32,12 @@ export class Pty {
     this.grid = new Grid(size);
     const { columns, rows } = size;
     const script = `stty cols ${columns} rows ${rows}; echo "$(tty) $$"; ${command}`;
+    const { NO_COLOR: _, ...inherited } = Deno.env.toObject();
     this.#process = new Deno.Command("script", {
       args: ["-qefc", script, "/dev/null"],
       cwd: new URL("..", import.meta.url).pathname,
-      env: { TERM: "xterm", LC_ALL: "C.UTF-8", SHELL: "/bin/sh", ...env },
+      env: { ...inherited, TERM: "xterm", LC_ALL: "C.UTF-8", SHELL: "/bin/sh", ...env },
+      clearEnv: true,
       stdin: "piped",
       stdout: "piped",
       stderr: "null",
