@@ -142,6 +142,6 @@ export { Market, type MarketOptions } from "./sender/market.ts";
 export { Pacer, type PacerOptions } from "./sender/pacer.ts";
 
 // Programs: errors in one line, output that may be piped, and Ctrl-C.
-export { asUsage, runCommand, stopSignal, turn, UsageError } from "./ffi/usage.ts";
+export { asUsage, checkWords, runCommand, stopSignal, turn, UsageError } from "./ffi/usage.ts";
 export { OutputError, print } from "./ffi/print.ts";
 export { type Failure, type Fields, type Voice } from "./ffi/voice.ts";

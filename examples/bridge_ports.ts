@@ -24,6 +24,7 @@
 import {
   asUsage,
   BypassIO,
+  checkWords,
   Market,
   openPort,
   PacketFilter,
@@ -72,6 +73,7 @@ class Way {
 }
 
 async function main(): Promise<number> {
+  checkWords(Deno.args, 3, "[LEFT RIGHT [EXPRESSION]]");
   const signal = stopSignal();
   if (Deno.args.length === 1) {
     throw new UsageError(

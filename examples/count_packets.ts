@@ -23,6 +23,7 @@
 import {
   asUsage,
   BypassIO,
+  checkWords,
   Market,
   openPort,
   PacketFilter,
@@ -38,6 +39,7 @@ const OWN = `soft:count_${Deno.pid}:`; // a switch that nobody else has
 const [name = `${OWN}counter`, expression = ""] = Deno.args;
 
 async function main(): Promise<number> {
+  checkWords(Deno.args, 2, "[PORT [EXPRESSION]]");
   const signal = stopSignal();
   const filter = asUsage(() => PacketFilter.compile(expression, { decode: false }));
   using io = asUsage(() => BypassIO.open(name, { tx: false }));

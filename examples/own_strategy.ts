@@ -25,6 +25,7 @@
 import {
   asUsage,
   BackgroundCapture,
+  checkWords,
   drainEngine,
   Market,
   openPort,
@@ -89,6 +90,7 @@ function follow(averages: Float64Array, index: number, value: number, weight: nu
 }
 
 async function main(): Promise<number> {
+  checkWords(Deno.args, 1, "[PORT]");
   const signal = stopSignal(), ticks = TickRing.create(16384);
   await using capture = await asUsage(() => BackgroundCapture.start({ port: name, ticks }));
   const engine = new TradingEngine(ticks, (market) => new CrossingAverages(market));

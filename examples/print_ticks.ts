@@ -23,6 +23,7 @@
 import {
   asUsage,
   BackgroundCapture,
+  checkWords,
   InstrumentType,
   Market,
   openPort,
@@ -44,6 +45,7 @@ const [name = `${OWN}printer`, expression] = Deno.args;
 const TYPES = Object.keys(InstrumentType), SIDES = Object.keys(Side); // by their numbers, from 0
 
 async function main(): Promise<number> {
+  checkWords(Deno.args, 2, "[PORT [EXPRESSION]]");
   const signal = stopSignal(), ticks = TickRing.create(16384), filter = { expression };
   asUsage(() => new PacketFilter(filter)); // or the thread would say what is wrong with it
   await using capture = await asUsage(() => BackgroundCapture.start({ port: name, ticks, filter }));

@@ -25,6 +25,7 @@ import {
   asUsage,
   BackgroundCapture,
   CaptureWriter,
+  checkWords,
   FileSender,
   Market,
   openPort,
@@ -46,6 +47,7 @@ const OWN = `soft:record_${Deno.pid}:`; // a switch that nobody else has
 const [from = `${OWN}in`, to = `${OWN}out`, file = "recording.pcapng", seconds = "2"] = Deno.args;
 
 async function main(): Promise<number> {
+  checkWords(Deno.args, 4, "[FROM TO [FILE [SECONDS]]]");
   const signal = stopSignal();
   if (!(Number(seconds) > 0)) {
     throw new UsageError(

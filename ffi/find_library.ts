@@ -18,6 +18,7 @@ import {
   MISSING,
   Refusal,
 } from "./library_record.ts";
+import { warn as sayWarning } from "./voice.ts";
 
 const VARIABLE = "USPF_LIBRARY";
 /** What the first place is called where the variable is set. */
@@ -129,5 +130,5 @@ function refused(name: string, why: string): Place {
 
 /** By the isolate that searches, so once: threads of ours are told what it found. */
 function warn(why: string, { path }: LibraryFile): void {
-  console.error(`Cannot use ${why}; "${path}" is taken instead`);
+  sayWarning(`Cannot use ${why}; "${path}" is taken instead`);
 }

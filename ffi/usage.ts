@@ -50,6 +50,17 @@ export function choiceOption<T extends string>(
   throw new UsageError(`Cannot use ${flag} "${text}": no such way: choose ${choices.join(", ")}`);
 }
 
+/**
+ * Refuses arguments that a program without options has no use for; `usage` says which it takes.
+ *
+ * @throws {UsageError} for an option, and for words beyond `most`.
+ */
+export function checkWords(words: readonly string[], most: number, usage: string): void {
+  const useless = words.find((word, i) => i >= most || /^--?[A-Za-z]/.test(word));
+  if (useless === undefined) return;
+  throw new UsageError(`Cannot use "${useless}": no such argument: give ${usage}`);
+}
+
 /** That standard input cannot be replayed. */
 export function cannotLoop(loop: number): UsageError {
   return new UsageError(

@@ -349,6 +349,8 @@ const WRONG: [name: string, args: string[], code: number, message: RegExp][] = [
     2,
     /^Cannot parse port name "nonsense": [^\n]*\n$/,
   ]),
+  ["count_packets", ["--help"], 2, /^Cannot use "--help": .* give \[PORT \[EXPRESSION\]\]\n$/],
+  ["own_strategy", ["soft:x:1", "more"], 2, /^Cannot use "more": .* give \[PORT\]\n$/],
   ["bridge_ports", ["soft:x:1"], 2, /^Cannot bridge "soft:x:1": [^\n]*\n$/],
   ["bridge_ports", ["soft:x:1", "nonsense"], 2, /^Cannot parse port name "nonsense": [^\n]*\n$/],
   ["count_packets", ["pcap:none"], 1, /^Cannot open "pcap:none": no such file[^\n]*\n$/],

@@ -5,6 +5,7 @@
  * `ring` is the number of the capture thread, and of its tick ring. What is unknown is left out. There
  * is nothing by instrument: which are the busiest changes, and each that ever was would remain a series.
  */
+import { Histogram } from "../histogram.ts";
 import { VERSION } from "../../ffi/version.ts";
 import type { CaptureCounts } from "../capture_state.ts";
 import type { Health } from "./health.ts";
@@ -204,6 +205,8 @@ function captureMetrics(captures: readonly WatchedCapture[], nsPerTick: number):
   const threads = captures.map((capture) => ({
     capture,
     labels: { port: capture.port, ring: capture.ring },
+    // First, for a burst is timed when it has been counted: the histogram then never holds more than was received.
+    service: new Histogram(capture.state.service.memory.slice()),
     counts: capture.counts(),
   }));
   const causes = (by: "rejectedBy" | "malformedBy") =>
@@ -238,7 +241,7 @@ function captureMetrics(captures: readonly WatchedCapture[], nsPerTick: number):
       help:
         "Time that a packet took from its port to the tick ring: that of its burst, sync included, " +
         "divided by the burst's packets. Known to 1.6 %.",
-      samples: threads.flatMap(({ capture, labels }) => serviceSamples(capture, labels, nsPerTick)),
+      samples: threads.flatMap(({ service, labels }) => serviceSamples(service, labels, nsPerTick)),
     },
     ofRing("uspf_tick_ring_ticks", "Ticks that wait for the engine.", ({ ticks }) => ticks.waiting),
     ofRing(
@@ -258,8 +261,8 @@ function captureMetrics(captures: readonly WatchedCapture[], nsPerTick: number):
   ];
 }
 
-/** Each bucket is read once, and they alone say how many there are: so all adds up while they change. */
-function serviceSamples({ state: { service } }: WatchedCapture, labels: Labels, nsPerTick: number) {
+/** The buckets alone say how many there are: so all adds up, though the count may be of another moment. */
+function serviceSamples(service: Histogram, labels: Labels, nsPerTick: number) {
   const atMost = service.atMost([...SERVICE_BOUNDS_NS, Infinity], nsPerTick);
   const count = atMost.pop()!;
   return histogramSamples(labels, SERVICE_BOUNDS_S, atMost, {
