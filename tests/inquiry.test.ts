@@ -109,6 +109,51 @@ Deno.test("uspf_netlink answers questions, and changes nothing", () => {
   assertEquals(ask(GENERIC, 16, 32, 3) < 0, true); // a family without a name
 });
 
+const IOAM6 = familyNumber("IOAM6"); // its command 1 adds a namespace
+
+/** The kernel's number of a family of generic netlink, from all that it tells of it. */
+function familyNumber(name: string): number | undefined {
+  const request = new Uint8Array(40), view = new DataView(request.buffer);
+  const answer = new Uint8Array(8192), text = zeroEnded(name);
+  [40, 16 | 1 << 16, 1, 0].forEach((word, i) => view.setUint32(i * 4, word, true));
+  request.set([3, 1], 16); // CTRL_CMD_GETFAMILY
+  view.setUint16(20, 4 + text.length, true);
+  view.setUint16(22, 2, true); // CTRL_ATTR_FAMILY_NAME
+  request.set(text, 24);
+  const bytes = loadLibrary().uspf_netlink(16, request, 40, answer, answer.length);
+  const words = new DataView(answer.buffer);
+  for (let at = 20; at + 6 <= bytes; at += words.getUint16(at, true) + 3 & ~3) {
+    if (words.getUint16(at + 2, true) === 1) return words.getUint16(at + 4, true);
+  }
+}
+
+/** What command 1, without any attribute, gets of a family. */
+function firstCommand(family: number): number {
+  const request = new Uint8Array(20), answer = new Uint8Array(65536);
+  new DataView(request.buffer).setUint32(0, 20, true);
+  new DataView(request.buffer).setUint32(4, family | 1 << 16, true); // NLM_F_REQUEST
+  request.set([1, 1], 16);
+  return loadLibrary().uspf_netlink(16, request, 20, answer, answer.length);
+}
+
+Deno.test({
+  name: "uspf_netlink lets no other family's command 1 through" +
+    (IOAM6 === undefined ? ": IGNORED, the kernel has no IOAM6" : ", as IOAM6's, which adds"),
+  ignore: IOAM6 === undefined,
+  fn: () => {
+    assertGreater(IOAM6!, 16);
+    assertEquals(firstCommand(IOAM6!), EPERM);
+  },
+});
+
+Deno.test("uspf_netlink lets command 1 of no family but netdev through, be it there or not", () => {
+  const netdev = familyNumber("netdev");
+  for (const family of [0, 15, 17, 999, 1023, 65535]) {
+    if (family !== netdev) assertEquals(firstCommand(family), EPERM, `${family}`);
+  }
+  if (netdev !== undefined) assertEquals(firstCommand(netdev), -22); // it does get there, without an interface
+});
+
 Deno.test("allLinks, allAddresses and routeTo know the loopback", () => {
   const lo = allLinks().find(({ name }) => name === "lo")!;
   assertEquals([lo.type, lo.loopback, lo.up], [772, true, true]);
