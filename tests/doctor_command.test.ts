@@ -371,14 +371,6 @@ Deno.test("deno task doctor --json prints one object with findings and facts", a
   assertEquals(facts.port.file, "missing");
 });
 
-Deno.test("deno task doctor -i pcap: tells whether the file can be read", async () => {
-  const file = await Deno.makeTempFile();
-  for (const [path, code] of [[file, 0], ["/nowhere.pcap", 1], ["/tmp", 1], ["-", 0]] as const) {
-    assertEquals((await diagnose(["-i", `pcap:${path}`])).code, code, path);
-  }
-  await Deno.remove(file);
-});
-
 Deno.test("deno task doctor says that the native library is missing", async () => {
   const folder = await Deno.makeTempDir();
   const files = ["deno.json", "deno.lock", "ffi", "doctor"];

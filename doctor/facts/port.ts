@@ -5,6 +5,7 @@ import { parseIPv4 } from "../../ffi/ipv4_address.ts";
 import { allAddresses, type LinkFacts, routeTo } from "../../ffi/netlink.ts";
 import type { PortName } from "../../ffi/port_name.ts";
 import type { SystemFiles } from "../../ffi/system_files.ts";
+import { type FileState, fileState } from "./capture_file.ts";
 import { type Holder, holderOfSocket } from "./holders.ts";
 import { numberIn } from "./kernel.ts";
 
@@ -21,7 +22,7 @@ export interface PortFacts {
   queue?: number;
   udp?: UdpFacts;
   /** pcap: whether the file can be opened, or why not. */
-  file?: "readable" | "missing" | "forbidden" | "a folder";
+  file?: FileState;
 }
 
 /** What a socket meets. */
@@ -57,7 +58,7 @@ export function portFacts(files: SystemFiles, name: PortName, links: LinkFacts[]
       return { text, kind, interface: name.interface || ownerOf(name.address, links, udp), udp };
     }
     case "pcap":
-      return { text, kind, interface: "", file: fileState(name.file) };
+      return { text, kind, interface: "", file: fileState(name.file, userOf(files)) };
     default:
       return { text, kind, interface: "" };
   }
@@ -114,13 +115,7 @@ function ownerOf(address: number, links: LinkFacts[], { group, route }: UdpFacts
   return links.find((link) => link.index === index)?.name ?? "";
 }
 
-function fileState(path: string): PortFacts["file"] {
-  if (path === "-") return "readable";
-  try {
-    if (Deno.statSync(path).isDirectory) return "a folder";
-    Deno.openSync(path).close();
-    return "readable";
-  } catch (error) {
-    return error instanceof Deno.errors.NotFound ? "missing" : "forbidden";
-  }
+/** Who we are, as permissions go: the second number is the effective one. */
+function userOf(files: SystemFiles): number {
+  return Number(/^Uid:\s+\d+\s+(\d+)/m.exec(files.text("/proc/self/status") ?? "")?.[1]);
 }
