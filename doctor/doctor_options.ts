@@ -17,8 +17,9 @@ Usage: deno task doctor [-i PORT] [options]
   --json       one object: findings, each with id, level, what, why and remedy, and facts
   --help, --version
 
-It only looks: nothing is opened, sent or changed. Levels: STOPS, no packet would come; HARMS,
-packets or time are lost; note; ok. Exit code 1 if something would stop a capture. What others have
+It only looks: nothing is sent or changed. To see whether a udp: port can be had it binds a socket
+for a moment, which takes packets from nobody. Levels: STOPS, no packet would come; HARMS, packets
+or time are lost; note; ok. Exit code 1 if something would stop a capture. What others have
 (processes, XDP programs) root sees best.`;
 
 /** What `deno task doctor` is asked for. */

@@ -28,7 +28,8 @@
 
 #define ANSWER_ROOM (1 << 20) /* of ethtool: the kernel writes as much as it has: 32,768 names, say */
 #define PATIENCE_S 2
-#define GENL_REQUEST 2 /* NETLINK_GENERIC: cmd byte behind the header; struct genlmsghdr */
+#define ROUTE_QUESTION 2 /* RTM_GETLINK, RTM_GETADDR, ... count from RTM_NEWLINK, RTM_NEWADDR, ... */
+#define FAMILY_ROOM 8192 /* what the kernel tells of a family: its commands and groups, too */
 #define NETDEV_DEV_GET 1
 
 #define PIN_SIZE(type, bytes) static_assert(sizeof(struct type) == (bytes), #type)
@@ -127,20 +128,6 @@ int32_t uspf_ethtool(const char *interface, void *command, int32_t bytes)
 
 /* ---- netlink ---- */
 
-/* Of routing messages every fourth is a question (rtnetlink.h); of generic ones we know two. */
-static int may_ask(int32_t protocol, const struct nlmsghdr *header, int32_t bytes)
-{
-	struct genlmsghdr generic;
-
-	if (bytes < (int32_t)(sizeof(*header) + sizeof(generic)) || header->nlmsg_len != (uint32_t)bytes)
-		return 0;
-	if (protocol == NETLINK_ROUTE)
-		return header->nlmsg_type >= RTM_BASE && (header->nlmsg_type - RTM_BASE) % 4 == GENL_REQUEST;
-	memcpy(&generic, (const char *)header + sizeof(*header), sizeof(generic));
-	return protocol == NETLINK_GENERIC &&
-	       generic.cmd == (header->nlmsg_type == GENL_ID_CTRL ? CTRL_CMD_GETFAMILY : NETDEV_DEV_GET);
-}
-
 /* 1: that was the last; 0: more will come; or the kernel's -errno. */
 static int ends(const struct nlmsghdr *header, ssize_t bytes)
 {
@@ -180,21 +167,75 @@ static int32_t receive(int fd, char *answer, int32_t room)
 	}
 }
 
-int32_t uspf_netlink(int32_t protocol, const void *request, int32_t bytes, void *answer, int32_t room)
+static int32_t exchange(int32_t protocol, const void *request, int32_t bytes, void *answer, int32_t room)
 {
 	struct timeval patience = { .tv_sec = PATIENCE_S };
 	int32_t result;
-	int fd;
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
 
-	if (!may_ask(protocol, request, bytes))
-		return -EPERM;
-	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
 	if (fd < 0)
 		return -errno;
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	result = send(fd, request, (size_t)bytes, 0) < 0 ? -errno : receive(fd, answer, room);
 	close(fd);
 	return result;
+}
+
+/* The number that the kernel gave the family "netdev" at this boot; 0: it has none. */
+static int netdev_family(void)
+{
+	struct {
+		struct nlmsghdr header;
+		struct genlmsghdr generic;
+		struct nlattr attribute;
+		char name[8];
+	} request = { .header = { .nlmsg_len = sizeof(request),
+				  .nlmsg_type = GENL_ID_CTRL,
+				  .nlmsg_flags = NLM_F_REQUEST },
+		      .generic = { .cmd = CTRL_CMD_GETFAMILY, .version = 1 },
+		      .attribute = { .nla_len = NLA_HDRLEN + sizeof("netdev"), .nla_type = CTRL_ATTR_FAMILY_NAME },
+		      .name = "netdev" };
+	char answer[FAMILY_ROOM] __attribute__((aligned(4)));
+	int32_t bytes = exchange(NETLINK_GENERIC, &request, sizeof(request), answer, sizeof(answer));
+	int32_t at = NLMSG_HDRLEN + GENL_HDRLEN;
+
+	while (at + NLA_HDRLEN + (int32_t)sizeof(uint16_t) <= bytes) {
+		const struct nlattr *attribute = (const struct nlattr *)(answer + at);
+		uint16_t family;
+
+		if (attribute->nla_type == CTRL_ATTR_FAMILY_ID) {
+			memcpy(&family, answer + at + NLA_HDRLEN, sizeof(family));
+			return family;
+		}
+		at += NLA_ALIGN(attribute->nla_len < NLA_HDRLEN ? NLA_HDRLEN : attribute->nla_len);
+	}
+	return 0;
+}
+
+/*
+ * Of routing messages every fourth is a question (rtnetlink.h). Of generic ones we know two; what one family
+ * asks by a number, others change by the same.
+ */
+static int may_ask(int32_t protocol, const struct nlmsghdr *header, int32_t bytes)
+{
+	struct genlmsghdr generic;
+
+	if (bytes < (int32_t)(sizeof(*header) + sizeof(generic)) || header->nlmsg_len != (uint32_t)bytes)
+		return 0;
+	if (protocol == NETLINK_ROUTE)
+		return header->nlmsg_type >= RTM_BASE && (header->nlmsg_type - RTM_BASE) % 4 == ROUTE_QUESTION;
+	if (protocol != NETLINK_GENERIC)
+		return 0;
+	memcpy(&generic, (const char *)header + sizeof(*header), sizeof(generic));
+	if (header->nlmsg_type == GENL_ID_CTRL)
+		return generic.cmd == CTRL_CMD_GETFAMILY;
+	return generic.cmd == NETDEV_DEV_GET && header->nlmsg_type >= GENL_MIN_ID &&
+	       header->nlmsg_type == netdev_family();
+}
+
+int32_t uspf_netlink(int32_t protocol, const void *request, int32_t bytes, void *answer, int32_t room)
+{
+	return may_ask(protocol, request, bytes) ? exchange(protocol, request, bytes, answer, room) : -EPERM;
 }
 
 /* ---- BPF ---- */

@@ -10,7 +10,7 @@ import { checkMayLoad, findLibrary, type Found, LibraryError } from "./find_libr
 import { type LibraryFile, Refusal, sha256Of } from "./library_record.ts";
 
 /** The interface that this code speaks; USPF_ABI in uspf.h. */
-const ABI = 6;
+const ABI = 7;
 
 const SYMBOLS = {
   uspf_abi: { parameters: [], result: "i32" },
@@ -37,6 +37,7 @@ const SYMBOLS = {
   uspf_rx_queues: { parameters: ["buffer"], result: "i32" },
   uspf_is_up: { parameters: ["buffer"], result: "i32" },
   uspf_readable: { parameters: ["i32", "i32"], result: "i32" },
+  uspf_try_bind: { parameters: ["i32", "i32", "buffer"], result: "i32" },
   uspf_ethtool: { parameters: ["buffer", "buffer", "i32"], result: "i32" },
   uspf_netlink: { parameters: ["i32", "buffer", "i32", "buffer", "i32"], result: "i32" },
   uspf_program_name: { parameters: ["i32", "buffer"], result: "i32" },

@@ -9,27 +9,77 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-/* A path below one with a slash at its end, or the very path. */
-static const char *const open_to_all[] = {
-	"/proc/cpuinfo",        "/proc/meminfo",      "/proc/mounts",      "/proc/cmdline",
-	"/proc/stat",           "/proc/interrupts",   "/proc/irq/",        "/proc/sys/",
-	"/proc/net/",           "/proc/self/status",  "/proc/self/limits", "/proc/self/cgroup",
-	"/proc/self/uid_map",   "/proc",              "/sys/devices/",     "/sys/class/net/",
-	"/sys/module/",         "/sys/fs/cgroup/",    "/sys/kernel/mm/",   "/lib/modules/",
-	"/dev/netmap",          "/dev/shm",           "/run/netns",        "/sys/class/net",
+/*
+ * What may be read, as fnmatch(3) has it: a star stands for one name. /proc/sys has keys (tcp_fastopen_key,
+ * stable_secret), /sys/devices serial numbers: so it is each by its name.
+ */
+static const char *const readable[] = {
+	"/proc",
+	"/proc/cmdline",
+	"/proc/cpuinfo",
+	"/proc/interrupts",
+	"/proc/meminfo",
+	"/proc/net/igmp",
+	"/proc/net/netstat",
+	"/proc/net/protocols",
+	"/proc/net/snmp",
+	"/proc/net/softnet_stat",
+	"/proc/net/udp",
+	"/proc/net/udp6",
+	"/proc/self/cgroup",
+	"/proc/self/limits",
+	"/proc/self/status",
+	"/proc/self/uid_map",
+	"/proc/stat",
+	"/proc/sys/kernel/osrelease",
+	"/proc/sys/net/core/bpf_jit_enable",
+	"/proc/sys/net/core/busy_read",
+	"/proc/sys/net/core/rmem_max",
+	"/proc/sys/net/ipv4/conf/*/rp_filter",
+	"/proc/sys/net/ipv4/ip_unprivileged_port_start",
+	"/run/netns",
+	"/sys/class/net",
+	"/sys/class/net/*/device/msi_irqs",
+	"/sys/class/net/*/device/numa_node",
+	"/sys/class/net/*/ifindex",
+	"/sys/class/net/*/queues",
+	"/sys/devices/system/clocksource/clocksource0/*",
+	"/sys/devices/system/cpu",
+	"/sys/devices/system/cpu/*",
+	"/sys/devices/system/cpu/*/cpufreq/scaling_governor",
+	"/sys/devices/system/cpu/*/cpuidle",
+	"/sys/devices/system/cpu/*/cpuidle/*/disable",
+	"/sys/devices/system/cpu/*/cpuidle/*/latency",
+	"/sys/devices/system/cpu/*/topology/thread_siblings_list",
+	"/sys/devices/system/node",
+	"/sys/devices/system/node/*/cpulist",
+	"/sys/kernel/mm/transparent_hugepage/enabled",
+	"/sys/module/netmap",
+	"/sys/module/netmap/holders",
+	"/sys/module/netmap/parameters/*",
 };
 
-static int matches(const char *path, const char *allowed)
-{
-	size_t bytes = strlen(allowed);
+/* Of these and what lies in /dev/shm uspf_file_info tells, and nothing else. */
+static const char *const visible[] = { "/dev/netmap", "/dev/shm", "/dev/shm/*" };
 
-	return allowed[bytes - 1] == '/' ? strncmp(path, allowed, bytes) == 0 : strcmp(path, allowed) == 0;
+static const char control_groups[] = "/sys/fs/cgroup/";
+static const char modules[] = "/lib/modules";
+
+static int is_among(const char *path, const char *const list[], size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (fnmatch(list[i], path, FNM_PATHNAME | FNM_NOESCAPE) == 0)
+			return 1;
+	}
+	return 0;
 }
 
 /* What follows "/proc/N"; NULL: it is no process's. */
@@ -62,24 +112,56 @@ static int may_read(const char *path)
 
 	if (strstr(path, "/..") != NULL)
 		return 0;
-	for (size_t i = 0; i < sizeof(open_to_all) / sizeof(*open_to_all); i++) {
-		if (matches(path, open_to_all[i]))
-			return 1;
-	}
+	if (is_among(path, readable, sizeof(readable) / sizeof(*readable)) ||
+	    strncmp(path, control_groups, sizeof(control_groups) - 1) == 0)
+		return 1;
 	return rest != NULL &&
 	       (strcmp(rest, "/comm") == 0 || strcmp(rest, "/fd") == 0 || is_number_in(rest, "/fdinfo/"));
+}
+
+/* A list of a kernel's modules: no step from /lib/modules on may be a link. */
+static int open_module_list(const char *path)
+{
+	char release[NAME_MAX + 1] = "";
+	const char *name = path + sizeof(modules), *list = strchr(name, '/');
+	int above, folder, fd;
+
+	if (list == NULL || list - name > NAME_MAX)
+		return -EACCES;
+	memcpy(release, name, (size_t)(list - name));
+	above = open(modules, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (above < 0)
+		return -errno;
+	folder = openat(above, release, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	close(above);
+	if (folder < 0)
+		return -errno;
+	fd = openat(folder, list + 1, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		fd = -errno;
+	close(folder);
+	return fd;
+}
+
+static int open_file(const char *path)
+{
+	int fd;
+
+	if (fnmatch("/lib/modules/*/modules.*", path, FNM_PATHNAME | FNM_NOESCAPE) == 0 && strstr(path, "/..") == NULL)
+		return open_module_list(path);
+	if (!may_read(path))
+		return -EACCES;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	return fd < 0 ? -errno : fd;
 }
 
 int32_t uspf_read_file(const char *path, void *buffer, int32_t room)
 {
 	int32_t at = 0;
-	int fd;
+	int fd = open_file(path);
 
-	if (!may_read(path))
-		return -EACCES;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	while (at < room) {
 		ssize_t bytes = read(fd, (char *)buffer + at, (size_t)(room - at));
 
@@ -134,7 +216,7 @@ int32_t uspf_file_info(const char *path, double *info)
 	struct statvfs system;
 	int result;
 
-	if (!may_read(path))
+	if (!is_among(path, visible, sizeof(visible) / sizeof(*visible)) || strstr(path, "/..") != NULL)
 		return -EACCES;
 	result = uspf_path_status(path, &status);
 	if (result < 0)

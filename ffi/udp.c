@@ -101,15 +101,21 @@ static int choose_interface(int fd, uint32_t address, const char *name, unsigned
 	return 0;
 }
 
+static int bind_address(int fd, const struct sockaddr_in *address)
+{
+	/* Several receivers of a group share its port; a port of our own address is not shared. */
+	if (is_multicast(address->sin_addr.s_addr))
+		set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	return bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
+}
+
 static int bind_socket(int fd, const struct sockaddr_in *address, unsigned interface, int busy_poll_us)
 {
 	int multicast = is_multicast(address->sin_addr.s_addr);
+	int result = bind_address(fd, address);
 
-	/* Several receivers of a group share its port; a port of our own address is not shared. */
-	if (multicast)
-		set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-	if (bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0)
-		return -errno;
+	if (result < 0)
+		return result;
 	if (multicast && join_group(fd, address->sin_addr.s_addr, interface) < 0)
 		return -ENODEV;
 	set(fd, IPPROTO_IP, IP_PKTINFO, 1);
@@ -194,6 +200,29 @@ static int open_socket(struct uspf_port *port, const struct uspf_spec *spec)
 		return bind_socket(port->fd, &address, interface, spec->number[3]);
 	udp->connected = 1;
 	return connect(port->fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
+}
+
+/*
+ * Would a port that receives be bound there? A socket is, as open_socket does it, and closed at once. It takes
+ * no packet from anybody: of a group, which it does not join, each socket gets its own copy; any other address
+ * the kernel gives to one socket alone.
+ */
+int32_t uspf_try_bind(int32_t port, int32_t address, const char *interface)
+{
+	struct sockaddr_in where = { .sin_family = AF_INET,
+				     .sin_port = htons((uint16_t)port),
+				     .sin_addr.s_addr = (uint32_t)address };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	unsigned index;
+	int result;
+
+	if (fd < 0)
+		return -errno;
+	result = choose_interface(fd, where.sin_addr.s_addr, interface, &index);
+	if (result == 0)
+		result = bind_address(fd, &where);
+	close(fd);
+	return result;
 }
 
 /* ---- region ---- */

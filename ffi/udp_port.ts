@@ -12,6 +12,7 @@
  */
 import { formatIPv4 } from "./ipv4_address.ts";
 import { bufferByte, RING, type Ring, ringsOfInterface } from "./layout.ts";
+import { loadLibrary } from "./library.ts";
 import {
   FILTER_TOO_LARGE,
   NativePort,
@@ -21,6 +22,8 @@ import {
   type PortInfo,
   RX,
 } from "./port.ts";
+import { errnoName } from "./port_error.ts";
+import { zeroEnded } from "./system_files.ts";
 
 const KIND = 3; // USPF_UDP
 const SOCKET_BUFFER_BYTES = 64 * 1024 * 1024;
@@ -63,8 +66,7 @@ export class UdpPort extends NativePort implements Port {
   /** Binds to receive; connects to transmit; opened for both, it sends where each packet's header says. */
   static open(text: string, options: UdpOptions): UdpPort {
     const { address, port, directions } = options;
-    const wire = address << 24 | (address & 0xff00) << 8 | address >>> 8 & 0xff00 | address >>> 24;
-    const numbers = [port, wire, SOCKET_BUFFER_BYTES, BUSY_POLL_US, 0];
+    const numbers = [port, asOnWire(address), SOCKET_BUFFER_BYTES, BUSY_POLL_US, 0];
     const texts = [options.interface], program = options.kernelFilter;
     const spec = { kind: KIND, directions, numbers, texts, program };
     return new UdpPort(text, port, openNative(text, spec, (code) => explain(code, options)));
@@ -136,6 +138,21 @@ export class UdpPort extends NativePort implements Port {
     w[s + 2] = (w[at + 7] >>> 16) | (w[at + 8] << 16);
     w[s + 3] = bytes[b + 2] | bytes[b + 3] << 8 | (udp + 8) << 16;
   }
+}
+
+/**
+ * Binds a socket for a moment, as a port that receives is; returns the errno's name where that cannot be.
+ * Nothing is sent, no group joined, and no packet of another's taken.
+ */
+export function bindRefusal(
+  { address, port, interface: name }: Pick<UdpOptions, "address" | "port" | "interface">,
+): string | undefined {
+  const result = loadLibrary().uspf_try_bind(port, asOnWire(address), zeroEnded(name));
+  return result < 0 ? errnoName(result) : undefined;
+}
+
+function asOnWire(address: number): number {
+  return address << 24 | (address & 0xff00) << 8 | address >>> 8 & 0xff00 | address >>> 24;
 }
 
 function swap16(value: number): number {

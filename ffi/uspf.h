@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 /* Changes with every change of this file, ring.h or soft.h that a program can see. */
-#define USPF_ABI 6
+#define USPF_ABI 7
 
 enum uspf_kind { USPF_NETMAP = 1, USPF_SOFT = 2, USPF_UDP = 3, USPF_XDP = 4, USPF_PACKET = 5 };
 enum uspf_direction { USPF_RX = 1, USPF_TX = 2 };
@@ -120,6 +120,9 @@ USPF_API int32_t uspf_realtime(int32_t *now); /* seconds and nanoseconds since 1
 USPF_API int32_t uspf_rx_queues(const char *interface);
 USPF_API int32_t uspf_is_up(const char *interface); /* 1 up, 0 down, as "ip link set" has it */
 USPF_API int32_t uspf_readable(int32_t fd, int32_t timeout_us); /* 1: a read would not block */
+
+/* udp.c: -errno where a port that receives would not be bound; port and IPv4 address, that as on the wire */
+USPF_API int32_t uspf_try_bind(int32_t port, int32_t address, const char *interface);
 
 /* inquiry.c: nothing is changed through these */
 USPF_API int32_t uspf_ethtool(const char *interface, void *command, int32_t bytes); /* struct ethtool_... */

@@ -187,30 +187,6 @@ testNetwork("deno task doctor knows a capture's XDP program as ours", {}, async 
   await stopCapture(capture);
 });
 
-testNetwork("deno task doctor finds who has the UDP port", {}, async (testbed) => {
-  const capture = await startCapture(testbed, ["-i", `udp:${ADDRESS.right}:5001`]);
-  for (const address of [ADDRESS.right, "0.0.0.0"]) {
-    const sick = await diagnoseIn(testbed, ["-i", `udp:${address}:5001`]);
-    const found = finding(sick, "udp.taken", "stops");
-    assertMatch(found.what, /^process \d+ \(deno\) has UDP port 5001$/);
-  }
-  finding(await diagnoseIn(testbed, ["-i", "udp:127.0.0.1:5001"]), "udp.taken");
-  const found = finding(
-    await diagnoseIn(testbed, ["-i", "udp:0.0.0.0:5001"]),
-    "udp.taken",
-    "stops",
-  );
-  await mend(testbed, found);
-  await capture.finished;
-  assertEquals((await diagnoseIn(testbed, ["-i", "udp:0.0.0.0:5001"])).code, 0);
-});
-
-testNetwork("deno task doctor finds an address that is not ours", {}, async (testbed) => {
-  const sick = await diagnoseIn(testbed, ["-i", `udp:${ADDRESS.left}:5001`]);
-  assertEquals(sick.code, 1);
-  finding(sick, "udp.address", "stops");
-});
-
 /** Sends for a while, without waiting for the end. */
 async function flood(testbed: Testbed, to: string, count: number): Promise<Promise<unknown>> {
   const addresses = ["-d", await macOf(testbed, "right"), "-S", ADDRESS.left, "-D", to];
@@ -369,14 +345,6 @@ Deno.test("deno task doctor --json prints one object with findings and facts", a
   }
   assertEquals(new Set(findings.map(({ id }: { id: string }) => id)).size, findings.length);
   assertEquals(facts.port.file, "missing");
-});
-
-Deno.test("deno task doctor -i pcap: tells whether the file can be read", async () => {
-  const file = await Deno.makeTempFile();
-  for (const [path, code] of [[file, 0], ["/nowhere.pcap", 1], ["/tmp", 1], ["-", 0]] as const) {
-    assertEquals((await diagnose(["-i", `pcap:${path}`])).code, code, path);
-  }
-  await Deno.remove(file);
 });
 
 Deno.test("deno task doctor says that the native library is missing", async () => {

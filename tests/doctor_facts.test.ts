@@ -186,30 +186,44 @@ Deno.test("holderOfSocket and holderOfProgram find the process by its descriptor
   assertEquals([holderOfProgram(files, 3), holderOfProgram(files, 32)], [undefined, undefined]);
 });
 
-Deno.test("portFacts finds who has the UDP port, by address", () => {
+const SOCKETS =
+  `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+  1: 0100007F:1389 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 4711 2 0 0
+`;
+const WIDE_SOCKETS =
+  `  sl  local_address                         remote_address                        st
+  2: 0000000000000000FFFF00000200007F:1389 0:0000 07 00000000:00000000 00:00000000 00000000     0        0 4712 2 0 0
+  3: B80D0120000000000000000001000000:1389 0:0000 07 00000000:00000000 00:00000000 00000000     0        0 4713 2 0 0
+  4: 00000000000000000000000000000000:138A 0:0000 07 00000000:00000000 00:00000000 00000000     0        0 4713 2 0 0
+`;
+
+Deno.test("portFacts names who may be in the way of a UDP port, IPv6 sockets, too", () => {
   const files = new Files(
     {
-      "/proc/net/udp":
-        "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n" +
-        "  1: 0100007F:1389 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 4711 2 0 0\n",
+      "/proc/net/udp": SOCKETS,
+      "/proc/net/udp6": WIDE_SOCKETS,
       "/proc/sys/net/core/rmem_max": "212992\n",
       "/proc/7/comm": "feed\n",
+      "/proc/8/comm": "six\n",
     },
     {},
-    { "/proc/7/fd/3": "socket:[4711]" },
+    {
+      "/proc/7/fd/3": "socket:[4711]",
+      "/proc/7/fd/4": "socket:[4712]",
+      "/proc/8/fd/3": "socket:[4713]",
+    },
   );
-  const udp = (text: string) => portFacts(files, parsePortName(text), []).udp!;
-  assertEquals(udp("udp:0.0.0.0:5001").taken, { holder: { process: 7, name: "feed" } });
-  assertEquals(udp("udp:127.0.0.1:5001").taken, { holder: { process: 7, name: "feed" } });
-  assertEquals([udp("udp:127.0.0.2:5001").taken, udp("udp:0.0.0.0:5002").taken], [
-    undefined,
-    undefined,
-  ]);
-  assertEquals(udp("udp:239.1.1.1:5001").taken, undefined); // a group's port is shared
-  assertEquals([udp("udp:0.0.0.0:5001").largestBuffer, udp("udp:0.0.0.0:5001").local], [
-    212992,
-    true,
-  ]);
+  const udp = (text: string, refusal?: string) =>
+    portFacts(files, parsePortName(text), [], () => refusal).udp!;
+  const holders = (text: string) =>
+    udp(text, "EADDRINUSE").holders.map(({ process, name }) => `${process} ${name}`);
+  assertEquals(holders("udp:0.0.0.0:5001"), ["7 feed"]); // once, of two sockets; one of IPv6 alone is not
+  assertEquals(holders("udp:127.0.0.1:5001"), ["7 feed"]);
+  assertEquals(holders("udp:127.0.0.2:5001"), ["7 feed"]);
+  assertEquals(holders("udp:127.0.0.3:5001"), []);
+  assertEquals(holders("udp:239.1.1.1:5002"), ["8 six"]);
+  const free = udp("udp:0.0.0.0:5001");
+  assertEquals([free.refusal, free.holders, free.largestBuffer], [undefined, [], 212992]);
 });
 
 Deno.test("portFacts knows which interface and queue a name means", () => {

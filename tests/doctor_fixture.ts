@@ -146,7 +146,7 @@ export const PORTS: Record<"xdp" | "queue" | "packet" | "netmap" | "udp" | "pipe
     text: "udp:239.1.1.1:5001@eth0",
     kind: "udp",
     interface: "eth0",
-    udp: { port: 5001, group: true, local: true, largestBuffer: 2 ** 26, firstFreePort: 1024 },
+    udp: { port: 5001, group: true, holders: [], largestBuffer: 2 ** 26, firstFreePort: 1024 },
   },
   pipe: { text: "soft:lab{1", kind: "pipe", interface: "" },
 };

@@ -53,9 +53,9 @@ export class Reporter {
     const second = Math.floor(number * this.intervalMs / SECOND_MS);
     if (second === this.#second) return;
     this.#second = second;
+    web?.post(s);
     if (json) print(JSON.stringify(s));
     else if (!quiet && log === "text" && view === undefined) print(liveLine(s));
-    web?.post(s);
     debug?.log(s);
     this.#last = s;
   }

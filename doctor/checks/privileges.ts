@@ -16,10 +16,17 @@ export function checkPrivileges(facts: Facts): Finding[] {
   return [...checkCapabilities(facts), ...checkLocked(facts), ...checkMemoryLimit(facts)];
 }
 
+/** Whether it is for its number that a socket cannot be bound to the port. */
+export function lacksLowPort({ port, process }: Facts): boolean {
+  const { refusal, port: number, firstFreePort } = port!.udp!;
+  return refusal === "EACCES" && number < firstFreePort &&
+    !process.capabilities.includes("CAP_NET_BIND_SERVICE");
+}
+
 /** Those that the port at hand cannot do without. */
-function needed({ port }: Facts): string[] {
-  const { kind, udp } = port!;
-  if (udp !== undefined && udp.port < udp.firstFreePort) return ["CAP_NET_BIND_SERVICE"];
+function needed(facts: Facts): string[] {
+  const { kind, udp } = facts.port!;
+  if (udp !== undefined) return lacksLowPort(facts) ? ["CAP_NET_BIND_SERVICE"] : [];
   return [...capabilitiesOf({ kind })];
 }
 

@@ -4,6 +4,7 @@
 import type { Facts } from "../facts/facts.ts";
 import type { InterfaceFacts } from "../facts/interface.ts";
 import type { UdpFacts } from "../facts/port.ts";
+import { lacksLowPort } from "./privileges.ts";
 import { type Finding, harms, note, ok, stops } from "../finding.ts";
 
 const WANTED_BYTES = 64 * 1024 * 1024; // SOCKET_BUFFER_BYTES in udp_port.ts
@@ -14,8 +15,7 @@ export function checkUdp(facts: Facts): Finding[] {
   const { port, interface: device } = facts;
   if (port?.udp === undefined) return [];
   return [
-    ...checkAddress(facts, port.udp),
-    ...checkTaken(port.udp),
+    ...checkBind(facts, port.udp),
     ...checkRoute(facts, port.udp),
     ...(device === undefined ? [] : checkReversePath(facts, device)),
     ...checkBuffer(facts, port.udp),
@@ -23,28 +23,43 @@ export function checkUdp(facts: Facts): Finding[] {
   ];
 }
 
-function checkAddress({ port }: Facts, { local }: UdpFacts): Finding[] {
-  if (local) return [];
-  const address = /^udp:([^:]*)/.exec(port!.text)![1];
+function checkBind(facts: Facts, udp: UdpFacts): Finding[] {
+  const { refusal, port } = udp, why = "The port does not open.";
+  const { text, interface: name } = facts.port!, address = /^udp:([^:]*)/.exec(text)![1];
+  switch (refusal) {
+    case undefined:
+      return [];
+    case "EADDRNOTAVAIL":
+      return [stops(
+        "udp.address",
+        `${address} is not an address of this machine`,
+        why,
+        "ip -4 address # choose one of these, or 0.0.0.0",
+      )];
+    case "EADDRINUSE":
+      return [stops(
+        "udp.taken",
+        taken(udp),
+        udp.group ? `${why} Of a group it is shared only if all who have it say so.` : why,
+        `ss -ulpn 'sport = :${port}'`,
+        "# end what has it, or choose another port",
+      )];
+  }
+  if (refusal === "ENODEV" && facts.interface === undefined && name !== "") return []; // link.missing
+  if (refusal === "EACCES" && lacksLowPort(facts)) return []; // capabilities
   return [stops(
-    "udp.address",
-    `${address} is not an address of this machine`,
-    "The port does not open.",
-    "ip -4 address # choose one of these, or 0.0.0.0",
+    "udp.refused",
+    `the kernel refuses to bind a socket to ${text.slice("udp:".length)}: ${refusal}`,
+    `${why} A security module or a control group's program may be behind it.`,
+    "dmesg | tail; bpftool cgroup tree",
   )];
 }
 
-function checkTaken({ taken, port }: UdpFacts): Finding[] {
-  if (taken === undefined) return [];
-  const { holder } = taken;
-  return [stops(
-    "udp.taken",
-    holder === undefined
-      ? `another program has UDP port ${port}`
-      : `process ${holder.process} (${holder.name}) has UDP port ${port}`,
-    "The port does not open.",
-    holder === undefined ? `ss -lunp 'sport = ${port}'` : `kill ${holder.process} # ${holder.name}`,
-  )];
+function taken({ port, holders }: UdpFacts): string {
+  const list = holders.map(({ process, name }) => `${process} (${name})`).join(", ");
+  if (holders.length === 0) return `UDP port ${port} is taken, by another program`;
+  if (holders.length === 1) return `UDP port ${port} is taken, by process ${list}`;
+  return `UDP port ${port} is taken; processes ${list} have sockets there`;
 }
 
 function checkRoute({ port, interfaces }: Facts, { group, route }: UdpFacts): Finding[] {

@@ -5,11 +5,12 @@ import { parseIPv4 } from "../../ffi/ipv4_address.ts";
 import { allAddresses, type LinkFacts, routeTo } from "../../ffi/netlink.ts";
 import type { PortName } from "../../ffi/port_name.ts";
 import type { SystemFiles } from "../../ffi/system_files.ts";
-import { type Holder, holderOfSocket } from "./holders.ts";
+import { bindRefusal } from "../../ffi/udp_port.ts";
+import { type FileState, fileState } from "./capture_file.ts";
+import { type Holder, holdersOf } from "./holders.ts";
 import { numberIn } from "./kernel.ts";
 
 const GROUPS = parseIPv4("224.0.0.0"), LAST_GROUP = parseIPv4("239.255.255.255");
-const LOOPBACK = 127;
 
 /** A port, and what stands in its way. */
 export interface PortFacts {
@@ -21,19 +22,19 @@ export interface PortFacts {
   queue?: number;
   udp?: UdpFacts;
   /** pcap: whether the file can be opened, or why not. */
-  file?: "readable" | "missing" | "forbidden" | "a folder";
+  file?: FileState;
 }
 
 /** What a socket meets. */
 export interface UdpFacts {
   port: number;
   group: boolean;
-  /** One of our addresses, or all of them. */
-  local: boolean;
   /** A group without an interface goes by the route to it; nothing: there is none. */
   route?: string;
-  /** Who has the port already. */
-  taken?: { holder?: Holder };
+  /** The errno's name where a socket, as the port has it, cannot be bound there. */
+  refusal?: string;
+  /** Who has sockets on that port, as far as we are shown; any of them may be in the way. */
+  holders: Holder[];
   /** The largest receive buffer that a socket may ask for, in bytes. */
   largestBuffer?: number;
   /** `net.core.busy_read`: for how many microseconds a read polls the driver, unless a socket says otherwise. */
@@ -42,8 +43,18 @@ export interface UdpFacts {
   firstFreePort: number;
 }
 
+/** What a bind meets, by its errno's name; nothing: it succeeds. */
+export type Bind = (
+  place: { address: number; port: number; interface: string },
+) => string | undefined;
+
 /** Asks for them. */
-export function portFacts(files: SystemFiles, name: PortName, links: LinkFacts[]): PortFacts {
+export function portFacts(
+  files: SystemFiles,
+  name: PortName,
+  links: LinkFacts[],
+  bind: Bind = bindRefusal,
+): PortFacts {
   const { text, kind } = name;
   switch (kind) {
     case "netmap":
@@ -53,11 +64,11 @@ export function portFacts(files: SystemFiles, name: PortName, links: LinkFacts[]
     case "packet":
       return { text, kind, interface: name.interface };
     case "udp": {
-      const udp = udpFacts(files, name, links);
+      const udp = udpFacts(files, name, links, bind);
       return { text, kind, interface: name.interface || ownerOf(name.address, links, udp), udp };
     }
     case "pcap":
-      return { text, kind, interface: "", file: fileState(name.file) };
+      return { text, kind, interface: "", file: fileState(name.file, userOf(files)) };
     default:
       return { text, kind, interface: "" };
   }
@@ -73,39 +84,23 @@ function netmapInterface(
 
 function udpFacts(
   files: SystemFiles,
-  { address, port }: { address: number; port: number },
+  name: { address: number; port: number; interface: string },
   links: LinkFacts[],
+  bind: Bind,
 ): UdpFacts {
+  const { address, port } = name, refusal = bind(name);
   const group = address >= GROUPS && address <= LAST_GROUP;
   const route = group ? routeTo(address) : undefined;
   return {
     port,
     group,
-    local: group || address === 0 || address >>> 24 === LOOPBACK ||
-      allAddresses().some((own) => own.address === address),
     route: links.find(({ index }) => index === route)?.name,
-    taken: takenBy(files, address, port, group),
+    refusal,
+    holders: refusal === "EADDRINUSE" ? holdersOf(files, address, port) : [],
     largestBuffer: numberIn(files, "/proc/sys/net/core/rmem_max"),
     busyRead: numberIn(files, "/proc/sys/net/core/busy_read"),
     firstFreePort: numberIn(files, "/proc/sys/net/ipv4/ip_unprivileged_port_start") ?? 1024,
   };
-}
-
-/** Groups are shared, if all who bind the port say so, as we do. */
-function takenBy(
-  files: SystemFiles,
-  address: number,
-  port: number,
-  group: boolean,
-): UdpFacts["taken"] {
-  if (group) return undefined;
-  for (const line of (files.text("/proc/net/udp") ?? "").split("\n")) {
-    const fields = line.trim().split(/\s+/), [own, number] = (fields[1] ?? "").split(":");
-    if (number === undefined || parseInt(number, 16) !== port) continue;
-    const bound = parseInt(own.match(/../g)!.reverse().join(""), 16);
-    if (bound !== address && bound !== 0 && address !== 0) continue;
-    return { holder: holderOfSocket(files, Number(fields[9])) };
-  }
 }
 
 function ownerOf(address: number, links: LinkFacts[], { group, route }: UdpFacts): string {
@@ -114,13 +109,7 @@ function ownerOf(address: number, links: LinkFacts[], { group, route }: UdpFacts
   return links.find((link) => link.index === index)?.name ?? "";
 }
 
-function fileState(path: string): PortFacts["file"] {
-  if (path === "-") return "readable";
-  try {
-    if (Deno.statSync(path).isDirectory) return "a folder";
-    Deno.openSync(path).close();
-    return "readable";
-  } catch (error) {
-    return error instanceof Deno.errors.NotFound ? "missing" : "forbidden";
-  }
+/** Who we are, as permissions go: the second number is the effective one. */
+function userOf(files: SystemFiles): number {
+  return Number(/^Uid:\s+\d+\s+(\d+)/m.exec(files.text("/proc/self/status") ?? "")?.[1]);
 }
