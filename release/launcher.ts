@@ -20,11 +20,17 @@ fi
 root=$(CDPATH='' cd -P -- "\${self%/*}/.." && pwd -P) || exit 1
 
 net='' previous=''
-listen() {
-  case $1 in
-    '' | *[!]0-9A-Za-z.:[-]*) ;; # no address: the program says so
-    *) net=\${net:+$net,}$1 ;;
+listen() { # to what is no address and port the program itself says so
+  host=\${1%:*} port=\${1##*:}
+  case $1 in *:*) ;; *) return ;; esac
+  case $port in '' | *[!0-9]* | ??????*) return ;; esac
+  [ "$port" -le 65535 ] || return 0
+  case $host in
+    '['*[!0-9A-Fa-f:.]*']' | *:::*) return ;;
+    '['*:*:*']') ;;
+    '' | .* | *. | *..* | *[!0-9A-Za-z.-]*) return ;;
   esac
+  net=\${net:+$net,}$1
 }
 for word do
   case $previous in --metrics | --dashboard) listen "$word" ;; esac

@@ -189,8 +189,13 @@ Deno.test({
 Deno.test("uspf-capture of a bundle says usage errors in one line and ends with 2", async () => {
   await bundled();
   const program = `${folder}/host${HOME}/bin/uspf-capture`;
-  const { code, stdout, stderr } = await execute(["env", "-i", program, "--metrics", "a,b"]);
-  assertEquals([code, stdout, stderr.split("\n").length], [2, "", 2]);
+  const mistakes = ["--metrics a,b", "--metrics 1.2.3.4:", "--dashboard 127.0.0.1:70000"];
+  for (const mistake of mistakes) {
+    const command = ["env", "-i", program, ...mistake.split(" ")];
+    const { code, stdout, stderr } = await execute(command);
+    assertEquals([code, stdout, stderr.split("\n").length], [2, "", 2], mistake);
+    assertMatch(stderr, /^Cannot listen on "/);
+  }
 });
 
 /** Starts a program with the environment that is given, and no other. */
@@ -283,6 +288,24 @@ Deno.test("launcher asks for the network where --metrics and --dashboard say, an
     [["--dashboard=localhost:8080"], ["--allow-net=localhost:8080"]],
     [["--metrics", "127.0.0.1:1,evil.example:1"], []],
     [["--metrics", "127.0.0.1:1 --allow-all"], []],
+    [["--metrics", "127.0.0.1:70000"], []],
+    [["--metrics", "127.0.0.1:65536"], []],
+    [["--metrics", "127.0.0.1:65535"], ["--allow-net=127.0.0.1:65535"]],
+    [["--metrics", "127.0.0.1:000080"], []],
+    [["--metrics", "127.0.0.1:99999999999999999999"], []],
+    [["--metrics", "1.2.3.4:"], []],
+    [["--metrics", "1.2.3.4"], []],
+    [["--metrics", ":80"], []],
+    [["--metrics", "1.2.3.4:5:6"], []],
+    [["--metrics", "::1:80"], []],
+    [["--metrics", "a..b:80"], []],
+    [["--metrics", "[:80"], []],
+    [["--metrics", "[]:80"], []],
+    [["--metrics", "[zz]:80"], []],
+    [["--metrics", "[1.2.3.4]:80"], []],
+    [["--metrics", "[::1]x:80"], []],
+    [["--metrics", "[::ffff:1.2.3.4]:80"], ["--allow-net=[::ffff:1.2.3.4]:80"]],
+    [["--metrics", "127.0.0.1:70000", "--dashboard", "[::1]:80"], ["--allow-net=[::1]:80"]],
     [["--metrics", ""], []],
     [["--metrics"], []],
     [["--allow-all", "-A"], ["--allow-all"]], // behind its module
