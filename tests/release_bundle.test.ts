@@ -198,6 +198,24 @@ Deno.test("uspf-capture of a bundle says usage errors in one line and ends with 
   }
 });
 
+Deno.test("uspf-capture of a bundle takes the library beside its program, where its own is damaged", async () => {
+  await bundled();
+  const top = `${folder}/damaged`, program = `${top}/uspf-${VERSION}/program`;
+  Deno.mkdirSync(top);
+  await execute(["tar", "-xzf", ARCHIVE, "-C", top]);
+  const own = `${program}/ffi/build/libuspf.so`, beside = `${program}/libuspf.so`;
+  Deno.copyFileSync(own, beside);
+  Deno.copyFileSync(`${own}.json`, `${beside}.json`);
+  Deno.writeFileSync(own, new Uint8Array(1), { append: true });
+  const command = [`${program}/../bin/uspf-capture`, "-r", "0.2", "--json"];
+  const plain = await execute(command, { clearEnv: true });
+  assertEquals([plain.code, plain.stderr], [0, ""]);
+  assertGreater(finalOf(plain).received, 0);
+  const named = await execute(command, { clearEnv: true, env: { USPF_LIBRARY: "/nonexistent" } });
+  assertEquals([named.code, named.stderr.split("\n").length], [0, 2], named.stderr);
+  assert(named.stderr.endsWith(`; "${beside}" is taken instead\n`), named.stderr);
+});
+
 /** Starts a program with the environment that is given, and no other. */
 function startBundled(
   [program, ...args]: string[],
@@ -327,7 +345,8 @@ Deno.test("launcher lets the library of USPF_LIBRARY in besides its own, and no 
   assertEquals((await bundle.run([], { USPF_LIBRARY: "" })).allowed, []);
   const own = "/usr/lib/my uspf/libuspf.so";
   const { allowed } = await bundle.run([], { USPF_LIBRARY: own });
-  const bundled = `${bundle.root}/program/ffi/build/libuspf.so`;
+  const program = `${bundle.root}/program`;
+  const bundled = `${program}/libuspf.so,${program}/ffi/build/libuspf.so`;
   assertEquals(allowed, [`--allow-ffi=${bundled},${own}`]);
 });
 
