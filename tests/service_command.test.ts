@@ -1,5 +1,6 @@
 /** `deno task service` as a user types it. */
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { describeVersion } from "../ffi/version.ts";
 import { parseUnit } from "./unit_file.ts";
 
 const root = new URL("..", import.meta.url).pathname;
@@ -91,7 +92,7 @@ for (const [args, line] of MISTAKES) {
   });
 }
 
-Deno.test("service prints a unit, named after its port, without any permission", async () => {
+Deno.test("service prints a unit, named after its port", async () => {
   const { code, stdout, stderr } = await service("-i", "xdp:eth0", "-p", "5001");
   assertEquals([code, stderr], [0, ""]);
   assertStringIncludes(stdout, "# For /etc/systemd/system/uspf-xdp-eth0.service; ");
@@ -105,5 +106,7 @@ Deno.test("service --help and --version", async () => {
   for (const option of ["--name", "--program", "--user", "--cores"]) {
     assertStringIncludes(stdout, option);
   }
-  assertEquals((await service("--version")).stdout.startsWith("uspf "), true);
+  const { stdout: version } = await service("--version");
+  assertEquals(version, `${describeVersion()}\n`);
+  assertMatch(version, /^uspf \d+\.\d+\.\d+( \(commit [0-9a-f]{10}\))?\n$/);
 });
