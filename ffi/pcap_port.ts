@@ -9,6 +9,7 @@
  * has no whole packet left, it reads on. With a speed, packets are shown only when they are due. Opening
  * standard input or a named pipe blocks until the file's header has come; after that no sync blocks.
  */
+import { commandName } from "./command_name.ts";
 import { openCaptureFile } from "./capture_file.ts";
 import { type CaptureFile, MAX_RECORD_BYTES } from "./capture_record.ts";
 import { type ByteSource, FileWindow, HEADROOM_BYTES } from "./file_window.ts";
@@ -122,7 +123,7 @@ export class PcapPort implements Port {
     if ((directions & TX) !== 0) {
       throw new PortError(
         `Cannot open "${text}": a capture file is only read: open it to receive alone, ` +
-          `or write one with "deno task capture --write ${file === "-" ? "FILE" : file}"`,
+          `or write one with "${commandName("capture")} --write ${file === "-" ? "FILE" : file}"`,
         "EBADF",
       );
     }

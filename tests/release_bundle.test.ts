@@ -113,6 +113,30 @@ bareTest(
   },
 );
 
+bareTest("Programs of a bundle say in --help how they are called there", async (host) => {
+  for (const { name } of PROGRAMS) {
+    const { code, stdout, stderr } = await host.run([`${HOME}/bin/${name}`, "--help"]);
+    assertEquals([code, stderr], [0, ""]);
+    assertMatch(stdout, new RegExp(`^Usage: ${name} `, "m"));
+    assert(!stdout.includes("deno task"), stdout);
+  }
+  const packed = ["-i", "pcap:/tmp/x.gz"], file = `${host.root}/tmp/x.gz`;
+  Deno.writeFileSync(file, Uint8Array.of(0x1f, 0x8b, ...new Uint8Array(30)));
+  const { stderr } = await host.run([`${HOME}/bin/uspf-capture`, ...packed]);
+  assertMatch(stderr, / \| uspf-capture -i pcap:-"\n$/);
+});
+
+Deno.test("deno task compile and bundle name all programs in --help", async () => {
+  for (const task of ["compile", "bundle"]) {
+    const { code, stdout } = await execute([Deno.execPath(), "task", "-q", task, "--help"], {
+      cwd: root,
+    });
+    assertEquals(code, 0);
+    for (const { name } of PROGRAMS) assert(stdout.includes(name), `${task}: ${name}`);
+    assert(stdout.split("\n").every((line) => line.length <= 100), stdout);
+  }
+});
+
 bareTest(
   "uspf-capture of a bundle captures on a bare host, as nobody, and its sums add up",
   async (host) => {
