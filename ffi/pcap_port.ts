@@ -9,9 +9,9 @@
  * has no whole packet left, it reads on. With a speed, packets are shown only when they are due. Opening
  * standard input or a named pipe blocks until the file's header has come; after that no sync blocks.
  */
-import { commandName } from "./command_name.ts";
 import { openCaptureFile } from "./capture_file.ts";
 import { type CaptureFile, MAX_RECORD_BYTES } from "./capture_record.ts";
+import { commandName } from "./command_name.ts";
 import { type ByteSource, FileWindow, HEADROOM_BYTES } from "./file_window.ts";
 import { RING, type Ring, ringAt, SLOT_WORDS } from "./layout.ts";
 import { type Library, loadLibrary } from "./library.ts";
