@@ -3,6 +3,7 @@
  */
 import { MAX_CAPACITY, MIN_CAPACITY } from "../engine/tick_ring.ts";
 import { CommandLine, type PortNeeds, typed } from "../ffi/command_line.ts";
+import { commandName } from "../ffi/command_name.ts";
 import { type PortOptions, XDP_MODES } from "../ffi/port.ts";
 import { parsePortName } from "../ffi/port_name.ts";
 import { asUsage, cannotLoop, choiceOption, numberOption, UsageError } from "../ffi/usage.ts";
@@ -18,7 +19,7 @@ import { MAX_CAPTURES } from "./receive_ports.ts";
 export const CAPTURE_HELP =
   `Captures market data from a port, decodes it and runs a trading strategy on it.
 
-Usage: deno task capture [-i PORT] [options]
+Usage: ${commandName("capture")} [-i PORT] [options]
 
   -i PORT           port to capture from: netmap:eth0, vale0:1, soft:lab:1, soft:lab{1,
                     udp:0.0.0.0:5001, udp:239.1.1.1:5001@eth0, xdp:eth0, xdp:eth0-2, packet:eth0,

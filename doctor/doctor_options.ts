@@ -2,6 +2,7 @@
  * Purpose: the arguments of `deno task doctor`.
  */
 import { CommandLine, typed } from "../ffi/command_line.ts";
+import { commandName } from "../ffi/command_name.ts";
 import { parsePortName } from "../ffi/port_name.ts";
 import { asUsage, numberOption } from "../ffi/usage.ts";
 
@@ -9,7 +10,7 @@ import { asUsage, numberOption } from "../ffi/usage.ts";
 export const DOCTOR_HELP =
   `Tells why a capture would receive nothing, or be slow, and what mends it.
 
-Usage: deno task doctor [-i PORT] [options]
+Usage: ${commandName("doctor")} [-i PORT] [options]
 
   -i PORT      the port that is to be captured from (without: the machine alone)
   -c CORE      core of the capture thread                    (the last one)

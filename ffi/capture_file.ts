@@ -3,6 +3,7 @@
  * none.
  */
 import type { CaptureFile } from "./capture_record.ts";
+import { commandName } from "./command_name.ts";
 import type { FileWindow } from "./file_window.ts";
 import type { Ring } from "./layout.ts";
 import { PcapFile } from "./pcap_file.ts";
@@ -55,5 +56,7 @@ function refusal(window: FileWindow, magic: number): string {
   const { name: file } = window;
   return file === "-"
     ? `it is compressed with ${name}: unpack it first, with "${program}"`
-    : `it is compressed with ${name}: unpack it, as in "${program} ${file} | deno task capture -i pcap:-"`;
+    : `it is compressed with ${name}: unpack it, as in "${program} ${file} | ${
+      commandName("capture")
+    } -i pcap:-"`;
 }

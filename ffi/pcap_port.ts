@@ -11,6 +11,7 @@
  */
 import { openCaptureFile } from "./capture_file.ts";
 import { type CaptureFile, MAX_RECORD_BYTES } from "./capture_record.ts";
+import { commandName } from "./command_name.ts";
 import { type ByteSource, FileWindow, HEADROOM_BYTES } from "./file_window.ts";
 import { RING, type Ring, ringAt, SLOT_WORDS } from "./layout.ts";
 import { type Library, loadLibrary } from "./library.ts";
@@ -122,7 +123,7 @@ export class PcapPort implements Port {
     if ((directions & TX) !== 0) {
       throw new PortError(
         `Cannot open "${text}": a capture file is only read: open it to receive alone, ` +
-          `or write one with "deno task capture --write ${file === "-" ? "FILE" : file}"`,
+          `or write one with "${commandName("capture")} --write ${file === "-" ? "FILE" : file}"`,
         "EBADF",
       );
     }

@@ -2,7 +2,7 @@
  * Purpose: `deno task bundle`: an archive with everything that the programs need but Linux, glibc and a shell.
  *
  * ```text
- *  uspf-0.1.0/bin/uspf-capture, uspf-send   what is started
+ *  uspf-0.1.0/bin/uspf-capture …            what is started
  *             runtime/deno                  Deno, the version that the README pins
  *             program/                      a stage: modules, library, packages
  *             LICENSE README.md
@@ -18,13 +18,15 @@ import { newest, readElf } from "./elf.ts";
 import { launcher } from "./launcher.ts";
 import { announceFile } from "./made_file.ts";
 import { moduleGraph, ROOT } from "./module_graph.ts";
-import { PROGRAMS } from "./programs.ts";
+import { programNames, PROGRAMS } from "./programs.ts";
 import { placeRuntime } from "./runtime.ts";
 import { LIBRARY, stage } from "./stage.ts";
 import { HERE, type Target, targetOf } from "./target.ts";
 import { inWorkFolder } from "./work_folder.ts";
 
-const HELP = `Makes an archive that runs on any Linux with glibc: runtime, programs, native library.
+const HELP =
+  `Makes an archive that runs on any Linux with glibc: runtime, native library, and the programs
+${programNames()}.
 
 Usage: deno task bundle [options]
 

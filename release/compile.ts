@@ -19,14 +19,15 @@ import { announceFile } from "./made_file.ts";
 import { type ModuleGraph, moduleGraph, ROOT } from "./module_graph.ts";
 import { whyNoLibrary } from "./native_library.ts";
 import { permissionFlags } from "./permission_flags.ts";
-import { type Program, PROGRAMS } from "./programs.ts";
+import { type Program, programNames, PROGRAMS } from "./programs.ts";
 import { ReleaseError } from "./release_error.ts";
 import { tryProgram } from "./run_program.ts";
 import { LIBRARY, permissionsOf, stage } from "./stage.ts";
 import { HERE, type Target, targetOf, TARGETS } from "./target.ts";
 import { inWorkFolder } from "./work_folder.ts";
 
-const HELP = `Makes programs that need nothing but Linux and glibc: uspf-capture and uspf-send.
+const HELP = `Makes programs that need nothing but Linux and glibc:
+${programNames()}.
 
 Usage: deno task compile [options]
 

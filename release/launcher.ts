@@ -2,6 +2,7 @@
  * Purpose: the shell script that starts a program of a bundle. It uses what POSIX says and the shell has in
  * itself, but readlink(1) where it is called through a link.
  */
+import { LIBRARY_NAME } from "../ffi/library_record.ts";
 import type { Program } from "./programs.ts";
 import { LIBRARY } from "./stage.ts";
 
@@ -9,7 +10,7 @@ import { LIBRARY } from "./stage.ts";
 export function launcher({ name, main, permissions }: Program, version: string): string {
   return `#!/bin/sh
 # ${name} of uspf ${version}: runs the program with the runtime beside it. The program may load its own
-# library, and listen where --metrics and --dashboard say; never is anybody asked for more.
+# library, or one beside it, and listen where --metrics and --dashboard say; never is anybody asked for more.
 
 self=$0
 case $self in */*) ;; *) self=./$self ;; esac
@@ -20,11 +21,17 @@ fi
 root=$(CDPATH='' cd -P -- "\${self%/*}/.." && pwd -P) || exit 1
 
 net='' previous=''
-listen() {
-  case $1 in
-    '' | *[!]0-9A-Za-z.:[-]*) ;; # no address: the program says so
-    *) net=\${net:+$net,}$1 ;;
+listen() { # to what is no address and port the program itself says so
+  host=\${1%:*} port=\${1##*:}
+  case $1 in *:*) ;; *) return ;; esac
+  case $port in '' | *[!0-9]* | ??????*) return ;; esac
+  [ "$port" -le 65535 ] || return 0
+  case $host in
+    '['*[!0-9A-Fa-f:.]*']' | *:::*) return ;;
+    '['*:*:*']') ;;
+    '' | .* | *. | *..* | *[!0-9A-Za-z.-]*) return ;;
   esac
+  net=\${net:+$net,}$1
 }
 for word do
   case $previous in --metrics | --dashboard) listen "$word" ;; esac
@@ -36,7 +43,7 @@ done
 export DENO_DIR=/dev/null/uspf DENO_NO_UPDATE_CHECK=1
 exec "$root/runtime/deno" run -q --no-prompt --deny-import --config "$root/program/deno.json" \\
   -P=${permissions} \${net:+"--allow-net=$net"} \\
-  \${USPF_LIBRARY:+"--allow-ffi=$root/program/${LIBRARY},$USPF_LIBRARY"} \\
+  \${USPF_LIBRARY:+"--allow-ffi=$root/program/${LIBRARY_NAME},$root/program/${LIBRARY},$USPF_LIBRARY"} \\
   "$root/program/${main}" "$@"
 `;
 }

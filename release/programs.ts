@@ -19,3 +19,9 @@ export const PROGRAMS: readonly Program[] = [
   { name: "uspf-send", main: "sender/main.ts", permissions: "send" },
   { name: "uspf-doctor", main: "doctor/main.ts", permissions: "doctor" },
 ];
+
+/** Their names, as in a sentence. */
+export function programNames(): string {
+  const names = PROGRAMS.map(({ name }) => name);
+  return `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+}

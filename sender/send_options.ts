@@ -2,6 +2,7 @@
  * Purpose: the arguments of `deno task send`.
  */
 import { CommandLine, typed } from "../ffi/command_line.ts";
+import { commandName } from "../ffi/command_name.ts";
 import { parseIPv4 } from "../ffi/ipv4_address.ts";
 import { type PortOptions, XDP_MODES } from "../ffi/port.ts";
 import { parsePortName } from "../ffi/port_name.ts";
@@ -12,7 +13,7 @@ import { parseMac } from "./mac_address.ts";
 /** The help text. */
 export const SEND_HELP = `Sends market data packets (Ethernet, IPv4, UDP, 14-byte ticks) on a port.
 
-Usage: deno task send -i PORT [options]
+Usage: ${commandName("send")} -i PORT [options]
 
   -i PORT           port to send on: soft:lab:2, soft:lab{1, udp:127.0.0.1:5001,
                     netmap:eth0, vale0:2, xdp:eth0, packet:eth0

@@ -6,11 +6,10 @@ import type { ListenAddress } from "../capture/monitor/listen_address.ts";
 import { capabilitiesOf, type Capability } from "../ffi/port_needs.ts";
 import type { PortName } from "../ffi/port_name.ts";
 import { fileOf, type ServiceOptions } from "./service_options.ts";
+import { directoryOf, type Writable, writableDirectory } from "./write_directory.ts";
 
 const PRIVILEGED_PORTS = 1024; // net.ipv4.ip_unprivileged_port_start
 const LOOPBACK = /^(127\.|::1$|localhost$)/;
-/** Directories that systemd makes, with the right owner, below a root of theirs. */
-const MADE = { "/var/lib/": "StateDirectory", "/var/log/": "LogsDirectory" } as const;
 
 /** What is granted. */
 export interface ServiceNeeds {
@@ -23,24 +22,24 @@ export interface ServiceNeeds {
   interface?: string;
   /** A device file besides the harmless ones. */
   device?: string;
-  /** Settings that make directories writable. */
-  writable: { setting: string; path: string }[];
+  /** All that it may write to. */
+  writable: Writable[];
   /** Whether its user must be one that others know, for what they share or what it leaves. */
   knownUser: boolean;
 }
 
 /** Looks at the port and at what else is asked for. */
-export function needsOf({ port, capture }: ServiceOptions): ServiceNeeds {
+export function needsOf(options: ServiceOptions): ServiceNeeds {
+  const { port, capture } = options;
   const { metrics, dashboard, write } = capture;
   const listening = [metrics, dashboard].filter((one) => one !== undefined);
-  const extmem = port.kind === "netmap" ? fileOf(port) : undefined;
   return {
     capabilities: [...capabilitiesOf(port), ...bindsLow(port, listening)],
     families: familiesOf(port, listening),
     network: networkOf(port, listening),
     interface: interfaceOf(port),
     device: port.kind === "netmap" ? "/dev/netmap" : undefined,
-    writable: [write?.file, extmem].filter((file) => file !== undefined).map(writableFor),
+    writable: writableOf(options),
     knownUser: ["switch", "pipe", "netmap"].includes(port.kind) || write !== undefined,
   };
 }
@@ -93,11 +92,13 @@ function interfaceOf(port: PortName): string | undefined {
   }
 }
 
-function writableFor(file: string): { setting: string; path: string } {
-  const directory = posix.dirname(posix.normalize(file));
-  for (const [root, setting] of Object.entries(MADE)) {
-    const path = directory.slice(root.length);
-    if (directory.startsWith(root) && /^[\w./-]+$/.test(path)) return { setting, path };
-  }
-  return { setting: "ReadWritePaths", path: directory };
+/** The directory of --write; memory that rings shall lie in is a file that is there already. */
+function writableOf({ port, capture: { write } }: ServiceOptions): Writable[] {
+  const extmem = port.kind === "netmap" ? fileOf(port) : undefined;
+  return [
+    ...(write === undefined ? [] : [writableDirectory(directoryOf(write.file))]),
+    ...(extmem === undefined
+      ? []
+      : [{ setting: "ReadWritePaths" as const, path: posix.normalize(extmem), make: false }]),
+  ];
 }

@@ -7,6 +7,7 @@ import { type CaptureOptions, parseCaptureOptions } from "../capture/capture_opt
 import { CommandLine } from "../ffi/command_line.ts";
 import { parsePortName, type PortName } from "../ffi/port_name.ts";
 import { UsageError } from "../ffi/usage.ts";
+import { canBeOwn, directoryOf } from "./write_directory.ts";
 
 /** The help text. */
 export const SERVICE_HELP =
@@ -142,6 +143,13 @@ function checkFiles(files: Record<string, string | undefined>, name: string): vo
       throw new UsageError(
         `Cannot use ${option} with "${file}": the service will not see ${hidden}: ` +
           `put it elsewhere, such as into "${place}"`,
+      );
+    }
+    const directory = directoryOf(file);
+    if (option === "--write" && !canBeOwn(directory)) {
+      throw new UsageError(
+        `Cannot use --write with "${file}": "${directory}" can be no directory of the service's own: ` +
+          `give one that can, such as "${place}/${posix.basename(file)}"`,
       );
     }
   }

@@ -68,9 +68,10 @@ function header({ args, name }: ServiceOptions, needs: ServiceNeeds, user?: stri
     const rule = `KERNEL=="netmap", GROUP="${user}", MODE="0660"`;
     steps.unshift(`echo '${rule}' > /etc/udev/rules.d/60-netmap.rules  # then load netmap anew`);
   }
-  for (const { setting, path } of needs.writable) {
-    if (setting !== "ReadWritePaths") continue;
-    steps.unshift(`install -d -o ${user} ${shellWord(path)}`);
+  for (const { path, make } of needs.writable) {
+    if (!make) continue;
+    const directory = shellWord(path); // one that is there keeps its owner and mode
+    steps.unshift(`test -d ${directory} || install -d -o ${user} -g ${user} ${directory}`);
   }
   if (user !== undefined) {
     steps.unshift(

@@ -113,6 +113,30 @@ bareTest(
   },
 );
 
+bareTest("Programs of a bundle say in --help how they are called there", async (host) => {
+  for (const { name } of PROGRAMS) {
+    const { code, stdout, stderr } = await host.run([`${HOME}/bin/${name}`, "--help"]);
+    assertEquals([code, stderr], [0, ""]);
+    assertMatch(stdout, new RegExp(`^Usage: ${name} `, "m"));
+    assert(!stdout.includes("deno task"), stdout);
+  }
+  const packed = ["-i", "pcap:/tmp/x.gz"], file = `${host.root}/tmp/x.gz`;
+  Deno.writeFileSync(file, Uint8Array.of(0x1f, 0x8b, ...new Uint8Array(30)));
+  const { stderr } = await host.run([`${HOME}/bin/uspf-capture`, ...packed]);
+  assertMatch(stderr, / \| uspf-capture -i pcap:-"\n$/);
+});
+
+Deno.test("deno task compile and bundle name all programs in --help", async () => {
+  for (const task of ["compile", "bundle"]) {
+    const { code, stdout } = await execute([Deno.execPath(), "task", "-q", task, "--help"], {
+      cwd: root,
+    });
+    assertEquals(code, 0);
+    for (const { name } of PROGRAMS) assert(stdout.includes(name), `${task}: ${name}`);
+    assert(stdout.split("\n").every((line) => line.length <= 100), stdout);
+  }
+});
+
 bareTest(
   "uspf-capture of a bundle captures on a bare host, as nobody, and its sums add up",
   async (host) => {
@@ -189,8 +213,31 @@ Deno.test({
 Deno.test("uspf-capture of a bundle says usage errors in one line and ends with 2", async () => {
   await bundled();
   const program = `${folder}/host${HOME}/bin/uspf-capture`;
-  const { code, stdout, stderr } = await execute(["env", "-i", program, "--metrics", "a,b"]);
-  assertEquals([code, stdout, stderr.split("\n").length], [2, "", 2]);
+  const mistakes = ["--metrics a,b", "--metrics 1.2.3.4:", "--dashboard 127.0.0.1:70000"];
+  for (const mistake of mistakes) {
+    const command = ["env", "-i", program, ...mistake.split(" ")];
+    const { code, stdout, stderr } = await execute(command);
+    assertEquals([code, stdout, stderr.split("\n").length], [2, "", 2], mistake);
+    assertMatch(stderr, /^Cannot listen on "/);
+  }
+});
+
+Deno.test("uspf-capture of a bundle takes the library beside its program, where its own is damaged", async () => {
+  await bundled();
+  const top = `${folder}/damaged`, program = `${top}/uspf-${VERSION}/program`;
+  Deno.mkdirSync(top);
+  await execute(["tar", "-xzf", ARCHIVE, "-C", top]);
+  const own = `${program}/ffi/build/libuspf.so`, beside = `${program}/libuspf.so`;
+  Deno.copyFileSync(own, beside);
+  Deno.copyFileSync(`${own}.json`, `${beside}.json`);
+  Deno.writeFileSync(own, new Uint8Array(1), { append: true });
+  const command = [`${program}/../bin/uspf-capture`, "-r", "0.2", "--json"];
+  const plain = await execute(command, { clearEnv: true });
+  assertEquals([plain.code, plain.stderr], [0, ""]);
+  assertGreater(finalOf(plain).received, 0);
+  const named = await execute(command, { clearEnv: true, env: { USPF_LIBRARY: "/nonexistent" } });
+  assertEquals([named.code, named.stderr.split("\n").length], [0, 2], named.stderr);
+  assert(named.stderr.endsWith(`; "${beside}" is taken instead\n`), named.stderr);
 });
 
 /** Starts a program with the environment that is given, and no other. */
@@ -283,6 +330,24 @@ Deno.test("launcher asks for the network where --metrics and --dashboard say, an
     [["--dashboard=localhost:8080"], ["--allow-net=localhost:8080"]],
     [["--metrics", "127.0.0.1:1,evil.example:1"], []],
     [["--metrics", "127.0.0.1:1 --allow-all"], []],
+    [["--metrics", "127.0.0.1:70000"], []],
+    [["--metrics", "127.0.0.1:65536"], []],
+    [["--metrics", "127.0.0.1:65535"], ["--allow-net=127.0.0.1:65535"]],
+    [["--metrics", "127.0.0.1:000080"], []],
+    [["--metrics", "127.0.0.1:99999999999999999999"], []],
+    [["--metrics", "1.2.3.4:"], []],
+    [["--metrics", "1.2.3.4"], []],
+    [["--metrics", ":80"], []],
+    [["--metrics", "1.2.3.4:5:6"], []],
+    [["--metrics", "::1:80"], []],
+    [["--metrics", "a..b:80"], []],
+    [["--metrics", "[:80"], []],
+    [["--metrics", "[]:80"], []],
+    [["--metrics", "[zz]:80"], []],
+    [["--metrics", "[1.2.3.4]:80"], []],
+    [["--metrics", "[::1]x:80"], []],
+    [["--metrics", "[::ffff:1.2.3.4]:80"], ["--allow-net=[::ffff:1.2.3.4]:80"]],
+    [["--metrics", "127.0.0.1:70000", "--dashboard", "[::1]:80"], ["--allow-net=[::1]:80"]],
     [["--metrics", ""], []],
     [["--metrics"], []],
     [["--allow-all", "-A"], ["--allow-all"]], // behind its module
@@ -304,7 +369,8 @@ Deno.test("launcher lets the library of USPF_LIBRARY in besides its own, and no 
   assertEquals((await bundle.run([], { USPF_LIBRARY: "" })).allowed, []);
   const own = "/usr/lib/my uspf/libuspf.so";
   const { allowed } = await bundle.run([], { USPF_LIBRARY: own });
-  const bundled = `${bundle.root}/program/ffi/build/libuspf.so`;
+  const program = `${bundle.root}/program`;
+  const bundled = `${program}/libuspf.so,${program}/ffi/build/libuspf.so`;
   assertEquals(allowed, [`--allow-ffi=${bundled},${own}`]);
 });
 

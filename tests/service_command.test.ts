@@ -1,5 +1,6 @@
 /** `deno task service` as a user types it. */
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { describeVersion } from "../ffi/version.ts";
 import { parseUnit } from "./unit_file.ts";
 
 const root = new URL("..", import.meta.url).pathname;
@@ -56,6 +57,28 @@ const MISTAKES: [string[], string][] = [
     ["-i", "pcap:/srv/../tmp/x"],
     `Cannot use -i with "/srv/../tmp/x": the service will not see /tmp: `,
   ],
+  ...[
+    ["/a.pcapng", "/"],
+    ["//a.pcapng", "/"],
+    ["/srv/a.pcapng", "/srv"],
+    ["/srv/x/../a.pcapng", "/srv"],
+    ["/var/a.pcapng", "/var"],
+    ["/var/log/a.pcapng", "/var/log"],
+    ["/var/lib/a.pcapng", "/var/lib"],
+    ["/var/lib/private/x/a.pcapng", "/var/lib/private/x"],
+    ["/var/run/uspf/a.pcapng", "/var/run/uspf"],
+    ["/run/uspf/a.pcapng", "/run/uspf"],
+    ["/dev/shm/a.pcapng", "/dev/shm"],
+    ["/dev/shm/x/a.pcapng", "/dev/shm/x"],
+    ["/etc/systemd/a.pcapng", "/etc/systemd"],
+    ["/usr/local/x/a.pcapng", "/usr/local/x"],
+    ["/opt/uspf/bin/a.pcapng", "/opt/uspf/bin"],
+    ["/lib64/x/a.pcapng", "/lib64/x"],
+  ].map(([file, directory]): [string[], string] => [
+    ["-i", "xdp:eth0", "--write", file],
+    `Cannot use --write with "${file}": "${directory}" can be no directory of the service's own: ` +
+    'give one that can, such as "/var/lib/uspf-xdp-eth0/a.pcapng"\n',
+  ]),
   [["-i", "pcap:-"], `Cannot use "pcap:-": a service has no standard input: name a file`],
   [["-i", "xdp:eth0", "--watch"], `Cannot use --watch: a service has no terminal: `],
 ];
@@ -69,7 +92,7 @@ for (const [args, line] of MISTAKES) {
   });
 }
 
-Deno.test("service prints a unit, named after its port, without any permission", async () => {
+Deno.test("service prints a unit, named after its port", async () => {
   const { code, stdout, stderr } = await service("-i", "xdp:eth0", "-p", "5001");
   assertEquals([code, stderr], [0, ""]);
   assertStringIncludes(stdout, "# For /etc/systemd/system/uspf-xdp-eth0.service; ");
@@ -83,5 +106,7 @@ Deno.test("service --help and --version", async () => {
   for (const option of ["--name", "--program", "--user", "--cores"]) {
     assertStringIncludes(stdout, option);
   }
-  assertEquals((await service("--version")).stdout.startsWith("uspf "), true);
+  const { stdout: version } = await service("--version");
+  assertEquals(version, `${describeVersion()}\n`);
+  assertMatch(version, /^uspf \d+\.\d+\.\d+( \(commit [0-9a-f]{10}\))?\n$/);
 });

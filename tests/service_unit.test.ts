@@ -21,6 +21,8 @@ const KINDS: { args: string[]; exposure: number }[] = [
   { args: ["-i", "packet:eth0", "--metrics", "127.0.0.1:9464", "--json"], exposure: 1.6 },
   { args: ["-i", "packet:eth0", "--dashboard", "0.0.0.0:80", "--quiet"], exposure: 1.7 },
   { args: ["-i", "packet:eth0", "--write", "/var/lib/uspf-x/x.pcapng"], exposure: 1.6 },
+  { args: ["-i", "packet:eth0", "--write", "/var/log/uspf/.a-b_c/x.pcapng"], exposure: 1.6 },
+  { args: ["-i", "packet:eth0", "--write", "/var/lib/x/private/x.pcapng"], exposure: 1.6 },
   { args: ["-i", "packet:eth0", "--write", "/srv/100 %/x.pcapng"], exposure: 1.6 },
   { args: ["-i", "xdp:eth0-2", "-c", "3", "--engine-core", "2"], exposure: 2.1 },
   { args: ["-i", "netmap:eth0"], exposure: 1.2 },
@@ -132,7 +134,7 @@ Deno.test("service: what outlives the run, or is shared, has a user that others 
   assertEquals(whom("xdp:eth0", "--metrics", "127.0.0.1:9464"), "dynamic yes");
   assertEquals(whom("soft:lab:1"), "uspf");
   assertEquals(whom("netmap:eth0"), "uspf");
-  assertEquals(whom("packet:eth0", "--write", "/srv/x"), "uspf");
+  assertEquals(whom("packet:eth0", "--write", "/srv/x/y"), "uspf");
   assertEquals(whom("xdp:eth0", "--user", "feed"), "feed");
 });
 
@@ -148,10 +150,51 @@ Deno.test("service: only the directory of --write can be written to, and systemd
   };
   const none = { StateDirectory: undefined, LogsDirectory: undefined, ReadWritePaths: undefined };
   assertEquals(writable("/var/lib/uspf-x/x.pcapng"), { ...none, StateDirectory: ["uspf-x"] });
-  assertEquals(writable("/var/log/a/b/x.pcapng"), { ...none, LogsDirectory: ["a/b"] });
-  assertEquals(writable("/var/lib/../../srv/x"), { ...none, ReadWritePaths: ["/srv"] });
+  assertEquals(writable("/var/log/uspf/b/x.pcapng"), { ...none, LogsDirectory: ["uspf/b"] });
+  assertEquals(writable("/var/lib/../../srv/y/x"), { ...none, ReadWritePaths: ["/srv/y"] });
   assertEquals(writable("/srv/a b%/x"), { ...none, ReadWritePaths: ['"/srv/a b%%"'] });
   assertEquals(serviceOf("-i", "packet:eth0").ReadWritePaths, undefined);
+});
+
+Deno.test("service: systemd makes, and so gives to the user, only directories with a name of ours", () => {
+  for (const own of ["/var/lib/dpkg", "/var/log/journal/x", "/var/lib/uspf:x", "/var/lib/x/uspf"]) {
+    const { StateDirectory, LogsDirectory, ReadWritePaths } = serviceOf(
+      "-i",
+      "packet:eth0",
+      "--write",
+      `${own}/x.pcapng`,
+    );
+    assertEquals([StateDirectory, LogsDirectory, ReadWritePaths], [undefined, undefined, [own]]);
+  }
+});
+
+Deno.test("service: of the memory for rings the file can be written to, not its directory", () => {
+  const port = "netmap:eth0@extmem:file=/dev/hugepages/rings";
+  assertEquals(serviceOf("-i", port).ReadWritePaths, ["/dev/hugepages/rings"]);
+  assertEquals(/install|test -d/.test(unit("-i", port)), false);
+});
+
+Deno.test("service: its steps make the directory of --write, and leave one alone that is there", async () => {
+  const root = Deno.makeTempDirSync({ dir: "/dev/shm", prefix: "uspf-steps-" });
+  try {
+    const steps = async (directory: string) => {
+      // As if the machine's root were there; the user must be one that this machine has.
+      const text = unit("-i", "packet:eth0", "--user", "nobody", "--write", `/srv/${directory}/x`);
+      const step = /^# {3}(test -d .*)$/m.exec(text)![1];
+      const own = step.replaceAll("/srv/", `${root}/`).replace(/-o nobody -g nobody/, "");
+      const { code } = await new Deno.Command("sh", { args: ["-c", own] }).output();
+      assertEquals(code, 0, own);
+      return Deno.statSync(`${root}/${directory}`);
+    };
+    Deno.mkdirSync(`${root}/there`);
+    Deno.chmodSync(`${root}/there`, 0o2710);
+    const before = Deno.statSync(`${root}/there`);
+    const after = await steps("there");
+    assertEquals([after.mode, after.uid, after.ctime], [before.mode, before.uid, before.ctime]);
+    assertEquals((await steps("new one/deep")).isDirectory, true);
+  } finally {
+    Deno.removeSync(root, { recursive: true });
+  }
 });
 
 Deno.test("service: cores are those named, if they are all that there are", () => {

@@ -23,11 +23,9 @@ export const PROGRAM = "/run/uspf/capture";
 /** Why no systemd can be had here; nothing: it can. */
 export const noSystemdHost: string | undefined = noTestbed ?? whyNot();
 
-/** Why it cannot start an xdp port: a limit that is kept from without. */
-export const noLockedMemory: string | undefined = noSystemdHost ??
-  (works("prlimit", "--memlock=unlimited", "true")
-    ? undefined
-    : "the limit of locked memory cannot be raised here");
+/** Whether the limit of locked memory is kept from without, so that even systemd may not raise it. */
+export const keptLimit: boolean = noSystemdHost === undefined &&
+  !works("prlimit", "--memlock=unlimited", "true");
 
 /** A systemd that runs. */
 export class SystemdHost {
