@@ -465,6 +465,38 @@ testNetwork(
   },
 );
 
+testNetwork(
+  "deno task doctor lets CAP_SYS_ADMIN stand for CAP_BPF and CAP_PERFMON, as the port does",
+  {},
+  async (testbed) => {
+    const inside = (command: string[]) =>
+      testbed.inside("right", ["setpriv", "--bounding-set=-perfmon,-bpf", ...command]);
+    finding(await diagnose(["-i", "xdp:r0"], inside), "capabilities");
+    const capture = start("capture", ["-i", "xdp:r0", "-r", "1"], {}, 30_000, inside);
+    assertEquals((await capture.finished).code, 0);
+  },
+);
+
+testNetwork(
+  "deno task doctor knows what counts for nothing in a user namespace, as the port does",
+  {},
+  async () => {
+    const inside = (command: string[]) => [
+      ...["unshare", "-Urn", "sh", "-euc", 'ip link set lo up; exec "$@"', "sh"],
+      ...command,
+    ];
+    const sick = await diagnose(["-i", "xdp:lo"], inside);
+    assertMatch(finding(sick, "capabilities", "stops").what, /^in this user namespace CAP_BPF/);
+    assertEquals(sick.code, 1);
+    const xdp = start("capture", ["-i", "xdp:lo", "-r", "1"], {}, 30_000, inside);
+    assertEquals((await xdp.finished).code, 1);
+    assertEquals((await diagnose(["-i", "packet:lo"], inside)).code, 0);
+    const packet = start("capture", ["-i", "packet:lo", "-r", "1"], {}, 30_000, inside);
+    assertEquals((await packet.finished).code, 0);
+  },
+  without("unshare"),
+);
+
 const NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"];
 
 testNetwork(
