@@ -2,7 +2,7 @@
  * Purpose: `deno task doctor`: parse, collect, judge, print.
  */
 import { print, runCommand } from "../ffi/usage.ts";
-import { VERSION } from "../ffi/version.ts";
+import { describeVersion } from "../ffi/version.ts";
 import { checkLibrary } from "./checks/library.ts";
 import { collectFacts } from "./collect.ts";
 import { DOCTOR_HELP, parseDoctorOptions } from "./doctor_options.ts";
@@ -12,7 +12,7 @@ import { reportLines } from "./report.ts";
 function main(): Promise<number> {
   const { help, version, json, ...subject } = parseDoctorOptions(Deno.args);
   if (help || version) {
-    print(help ? DOCTOR_HELP : `uspf ${VERSION}`);
+    print(help ? DOCTOR_HELP : describeVersion());
     return Promise.resolve(0);
   }
   const library = checkLibrary();

@@ -83,8 +83,17 @@ function things(count: number): string {
   return count === 1 ? "1 thing" : `${count} things`;
 }
 
-/** At spaces; a word that is longer than a line stays whole. */
+/** At spaces, and where lines end anyway; what goes on stands further in, if its line did. */
 function wrap(text: string, columns: number): string[] {
+  return text.split("\n").flatMap((line) => {
+    const indent = /^ */.exec(line)![0], more = indent === "" ? "" : `${indent}  `;
+    const parts = wrapLine(line.slice(indent.length), columns - more.length);
+    return parts.map((part, i) => (i === 0 ? indent : more) + part);
+  });
+}
+
+/** A word that is longer than a line stays whole. */
+function wrapLine(text: string, columns: number): string[] {
   const lines: string[] = [];
   for (const word of text.split(" ")) {
     const last = lines.at(-1);

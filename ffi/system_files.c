@@ -67,8 +67,8 @@ static const char *const readable[] = {
 	"/sys/module/netmap/parameters/*",
 };
 
-/* Of these and what lies in /dev/shm uspf_file_info tells, and nothing else. */
-static const char *const visible[] = { "/dev/netmap", "/dev/shm", "/dev/shm/*" };
+/* Of these and our files in /dev/shm uspf_file_info tells, and nothing else. */
+static const char *const visible[] = { "/dev/netmap", "/dev/shm", "/dev/shm/uspf.*" };
 
 static const char control_groups[] = "/sys/fs/cgroup/";
 static const char modules[] = "/lib/modules";

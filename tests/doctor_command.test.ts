@@ -4,6 +4,7 @@
  */
 import { assert, assertEquals, assertGreater, assertLess, assertMatch } from "@std/assert";
 import type { Level } from "../doctor/finding.ts";
+import { describeVersion } from "../ffi/version.ts";
 import { start } from "./command.ts";
 import { diagnose, diagnoseIn, finding, mend, runDoctor, without } from "./doctor.ts";
 import { delay, macOf, send, startCapture, stopCapture, testNetwork } from "./foreign.ts";
@@ -347,23 +348,45 @@ Deno.test("deno task doctor --json prints one object with findings and facts", a
   assertEquals(facts.port.file, "missing");
 });
 
-Deno.test("deno task doctor says that the native library is missing", async () => {
+/** Runs it where the library is not, after `script` in that folder. */
+async function runWithoutLibrary(script: string, args: string[]): Promise<string> {
   const folder = await Deno.makeTempDir();
   const files = ["deno.json", "deno.lock", "ffi", "doctor"];
-  const script = `cp -r ${files.join(" ")} ${folder} && rm -r ${folder}/ffi/build`;
+  const copy = `cp -r ${files.join(" ")} ${folder} && cd ${folder} && rm -r ffi/build && ${script}`;
   const cwd = new URL("..", import.meta.url);
-  await new Deno.Command("sh", { args: ["-euc", script], cwd }).output();
-  for (
-    const [args, shown] of [[[], /STOPS {2}the native library/], [["--json"], /"id":"library"/]]
-  ) {
+  try {
+    await new Deno.Command("sh", { args: ["-euc", copy], cwd }).output();
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "-q", "-P=doctor", "doctor/main.ts", ...args as string[]],
+      args: ["run", "-q", "-P=doctor", "doctor/main.ts", ...args],
       cwd: folder,
+      env: { NO_COLOR: "1" },
     }).output();
     assertEquals([code, new TextDecoder().decode(stderr)], [1, ""]);
-    assertMatch(new TextDecoder().decode(stdout), shown as RegExp);
+    return new TextDecoder().decode(stdout);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
   }
-  await Deno.remove(folder, { recursive: true });
+}
+
+Deno.test("deno task doctor says that the native library is missing, a line for each place", async () => {
+  const shown = await runWithoutLibrary(":", []);
+  assertMatch(
+    shown,
+    /STOPS {2}the native library does not load\n {9}Cannot load the native library: 4 places tried:\n {11}USPF_LIBRARY: /,
+  );
+  assertMatch(shown, /\n {11}deno task build\n/);
+  assertEquals(/\.\.\n|"\.\n/.test(shown), false);
+  assertMatch(await runWithoutLibrary(":", ["--json"]), /"id":"library"/);
+});
+
+Deno.test("deno task doctor does not tell to build where there are no sources", async () => {
+  const shown = await runWithoutLibrary("rm ffi/*.c ffi/*.h", []);
+  assertMatch(shown, /\n {11}# unpack the archive again/);
+  assertEquals(/^ *deno task build$/m.test(shown), false);
+});
+
+Deno.test("deno task doctor --version tells the commit, as the other commands do", async () => {
+  assertEquals((await runDoctor(["--version"])).stdout, `${describeVersion()}\n`);
 });
 
 const WRONG: [string[], RegExp][] = [
@@ -463,6 +486,38 @@ testNetwork(
       testbed.inside("right", ["prlimit", `--memlock=${LOW_LIMIT}`, ...command]);
     finding(await diagnose(["-i", "xdp:r0"], able), "locked-memory"); // CAP_IPC_LOCK lifts it
   },
+);
+
+testNetwork(
+  "deno task doctor lets CAP_SYS_ADMIN stand for CAP_BPF and CAP_PERFMON, as the port does",
+  {},
+  async (testbed) => {
+    const inside = (command: string[]) =>
+      testbed.inside("right", ["setpriv", "--bounding-set=-perfmon,-bpf", ...command]);
+    finding(await diagnose(["-i", "xdp:r0"], inside), "capabilities");
+    const capture = start("capture", ["-i", "xdp:r0", "-r", "1"], {}, 30_000, inside);
+    assertEquals((await capture.finished).code, 0);
+  },
+);
+
+testNetwork(
+  "deno task doctor knows what counts for nothing in a user namespace, as the port does",
+  {},
+  async () => {
+    const inside = (command: string[]) => [
+      ...["unshare", "-Urn", "sh", "-euc", 'ip link set lo up; exec "$@"', "sh"],
+      ...command,
+    ];
+    const sick = await diagnose(["-i", "xdp:lo"], inside);
+    assertMatch(finding(sick, "capabilities", "stops").what, /^in this user namespace CAP_BPF/);
+    assertEquals(sick.code, 1);
+    const xdp = start("capture", ["-i", "xdp:lo", "-r", "1"], {}, 30_000, inside);
+    assertEquals((await xdp.finished).code, 1);
+    assertEquals((await diagnose(["-i", "packet:lo"], inside)).code, 0);
+    const packet = start("capture", ["-i", "packet:lo", "-r", "1"], {}, 30_000, inside);
+    assertEquals((await packet.finished).code, 0);
+  },
+  without("unshare"),
 );
 
 const NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"];

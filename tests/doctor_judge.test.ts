@@ -209,8 +209,40 @@ const CASES: [PortFacts | undefined, Parameters<typeof host>[1], Level, string, 
       { memory: { shared: { freeBytes: 2 ** 20 } } },
       "stops",
       "shared-memory",
-      /1 MiB/,
+      /1\.0 MiB/,
       /shm-size/,
+    ],
+    [
+      { ...pipe, exists: true },
+      { memory: { shared: { freeBytes: 4 * 2 ** 20 } } },
+      "stops",
+      "shared-memory",
+      /4\.0 MiB/,
+      /shm-size/,
+    ],
+    [
+      pipe,
+      { memory: { shared: { freeBytes: 8 * 2 ** 20 } } },
+      "harms",
+      "shared-memory",
+      /8\.0 MiB/,
+      /shm-size/,
+    ],
+    [
+      { ...pipe, kind: "switch", text: "soft:lab:1" },
+      { memory: { shared: { freeBytes: 6 * 2 ** 20 } } },
+      "harms",
+      "shared-memory",
+      /6\.0 MiB/,
+      /shm-size/,
+    ],
+    [
+      { ...xdp, text: "xdp:eth0" },
+      { process: { userNamespace: true } },
+      "stops",
+      "capabilities",
+      /^in this user namespace CAP_BPF, CAP_PERFMON count for nothing$/,
+      /outside/,
     ],
     [
       packet,
@@ -775,4 +807,34 @@ Deno.test("reportLines colours the levels where it is asked to", () => {
   assertEquals(coloured.includes('\x1b[31mSTOPS\x1b[0m  "eth0" is set down'), true);
   // deno-lint-ignore no-control-regex
   assertEquals(coloured.replace(/\x1b\[\d+m/g, ""), plain);
+});
+
+Deno.test("judge leaves a soft port alone that has the memory it takes", () => {
+  const found = (text: string, kind: "pipe" | "switch", mib: number, exists: boolean) =>
+    findingsOf(
+      host({ text, kind, interface: "", exists }, {
+        memory: { shared: { freeBytes: mib * 2 ** 20 } },
+      }),
+    ).filter(({ level }) => level === "stops" || level === "harms");
+  assertEquals(found("soft:lab{1", "pipe", 9, false), []);
+  assertEquals(found("soft:lab:1", "switch", 7, false), []);
+  assertEquals(found("soft:lab{1", "pipe", 5, true), []);
+});
+
+Deno.test("judge lets CAP_SYS_ADMIN stand for CAP_BPF and CAP_PERFMON, and for nothing else", () => {
+  const stops = (...capabilities: string[]) =>
+    findingsOf(host(xdp, { process: { capabilities, lockedLimit: undefined } }))
+      .filter(({ level }) => level === "stops").map(({ what }) => what);
+  assertEquals(stops("CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_SYS_ADMIN"), []);
+  assertEquals(stops("CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_SYS_ADMIN", "CAP_BPF"), []);
+  assertEquals(stops("CAP_NET_ADMIN", "CAP_SYS_ADMIN"), ["CAP_NET_RAW is missing"]);
+});
+
+Deno.test("judge counts what a user namespace gives for nothing where the first one is asked", () => {
+  const ids = (port: PortFacts) =>
+    findingsOf(host(port, { process: { userNamespace: true, lockedLimit: 2 ** 23 } }))
+      .filter(({ level }) => level === "stops").map(({ id }) => id);
+  assertEquals(ids(xdp), ["capabilities", "locked-memory"]);
+  assertEquals(ids(packet), []);
+  assertEquals(ids(udp), []);
 });

@@ -64,7 +64,7 @@ Deno.test("MachineFiles reads files, folders and links, and has nothing where th
   assertGreater(files.info("/dev/shm")?.freeBytes ?? 1, 0);
   const none = "/proc/sys/net/ipv4/conf/no0/rp_filter";
   assertEquals([files.text(none), files.names(none)], [undefined, []]);
-  assertEquals([files.link("/proc/self/status"), files.info("/dev/shm/uspf-none")], [
+  assertEquals([files.link("/proc/self/status"), files.info("/dev/shm/uspf.none")], [
     undefined,
     undefined,
   ]);

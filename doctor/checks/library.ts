@@ -13,8 +13,17 @@ export function checkLibrary(): Finding {
     return stops(
       "library",
       "the native library does not load",
-      `${error.message}.`,
-      "deno task build",
+      error.message,
+      hasSources() ? "deno task build" : "# unpack the archive again, or install the program again",
     );
+  }
+}
+
+/** What was released has the library alone, and no tasks. */
+function hasSources(): boolean {
+  try {
+    return Deno.statSync(new URL("../../ffi/uspf.h", import.meta.url)).isFile;
+  } catch {
+    return false;
   }
 }

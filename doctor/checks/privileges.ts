@@ -3,7 +3,9 @@
  */
 import { capabilitiesOf } from "../../ffi/port_needs.ts";
 import type { Facts } from "../facts/facts.ts";
+import type { PortFacts } from "../facts/port.ts";
 import { type Finding, harms, note, ok, stops } from "../finding.ts";
+import { holds, neverCounts } from "./capabilities.ts";
 
 const MIB = 2 ** 20;
 /** Frames of a queue of an xdp port: RX_FRAMES of FRAME_BYTES in xdp.h. */
@@ -20,7 +22,7 @@ export function checkPrivileges(facts: Facts): Finding[] {
 export function lacksLowPort({ port, process }: Facts): boolean {
   const { refusal, port: number, firstFreePort } = port!.udp!;
   return refusal === "EACCES" && number < firstFreePort &&
-    !process.capabilities.includes("CAP_NET_BIND_SERVICE");
+    !holds(process, "CAP_NET_BIND_SERVICE");
 }
 
 /** Those that the port at hand cannot do without. */
@@ -36,7 +38,7 @@ function checkCapabilities(facts: Facts): Finding[] {
     const list = held.length === 0 ? "none that ports ask for" : held.join(", ");
     return [ok("capabilities", `capabilities: ${list}`)];
   }
-  const wanted = needed(facts), missing = wanted.filter((name) => !held.includes(name));
+  const wanted = needed(facts), missing = wanted.filter((name) => !holds(process, name));
   if (missing.length === 0) {
     return [
       ok(
@@ -45,6 +47,8 @@ function checkCapabilities(facts: Facts): Finding[] {
       ),
     ];
   }
+  const inside = missing.filter((name) => neverCounts(process, name));
+  if (inside.length > 0) return [countsForNothing(port, inside)];
   const never = missing.filter((name) => !process.obtainable.includes(name));
   return [stops(
     "capabilities",
@@ -59,6 +63,17 @@ function checkCapabilities(facts: Facts): Finding[] {
       ? fromOutside(never)
       : grant(wanted, process.program, process.noNewPrivileges)),
   )];
+}
+
+/** As in a rootless container. */
+function countsForNothing({ text, kind }: PortFacts, names: string[]): Finding {
+  return stops(
+    "capabilities",
+    `in this user namespace ${names.join(", ")} count for nothing`,
+    `"${text}" does not open without: the kernel wants them of the host's own users.`,
+    "# run it outside, or in a container that root has started (not a rootless one)",
+    ...(kind === "xdp" ? ["# or take a packet: or udp: port, which do without"] : []),
+  );
 }
 
 function fromOutside(never: string[]): string[] {
@@ -92,7 +107,7 @@ function quoted(path: string): string {
 function checkLocked(facts: Facts): Finding[] {
   const { process, port } = facts, { lockedLimit, lockedHardLimit } = process;
   const limit = lockedLimit === undefined ? "without limit" : `${mib(lockedLimit)} MiB`;
-  const free = process.capabilities.includes("CAP_IPC_LOCK");
+  const free = holds(process, "CAP_IPC_LOCK");
   const line = `locked memory: ${limit}${free ? ", which CAP_IPC_LOCK lifts" : ""}`;
   if (port !== undefined && port.kind !== "xdp") return [];
   if (port === undefined || free || lockedLimit === undefined) return [ok("locked-memory", line)];

@@ -4,6 +4,7 @@
 import type { Facts } from "../facts/facts.ts";
 import type { InterfaceFacts } from "../facts/interface.ts";
 import type { UdpFacts } from "../facts/port.ts";
+import { administersNetworks } from "./capabilities.ts";
 import { lacksLowPort } from "./privileges.ts";
 import { type Finding, harms, note, ok, stops } from "../finding.ts";
 
@@ -100,7 +101,7 @@ function checkReversePath({ traffic }: Facts, device: InterfaceFacts): Finding[]
 
 function checkBuffer({ process }: Facts, { largestBuffer }: UdpFacts): Finding[] {
   const bytes = largestBuffer ?? 0;
-  if (process.capabilities.includes("CAP_NET_ADMIN") || bytes >= WANTED_BYTES) {
+  if (administersNetworks(process) || bytes >= WANTED_BYTES) {
     return [ok("udp.buffer", "a receive buffer of 64 MiB")];
   }
   // Older kernels show the limit in the first network namespace only.
@@ -117,7 +118,7 @@ function checkBuffer({ process }: Facts, { largestBuffer }: UdpFacts): Finding[]
 
 /** A socket may ask for it only with CAP_NET_ADMIN. */
 function checkPolling({ process }: Facts, { busyRead }: UdpFacts): Finding[] {
-  if (busyRead !== 0 || process.capabilities.includes("CAP_NET_ADMIN")) return [];
+  if (busyRead !== 0 || administersNetworks(process)) return [];
   return [note(
     "udp.busy-poll",
     "a read waits for the NIC's interrupt instead of asking its driver",

@@ -4,6 +4,7 @@
 import type { Facts } from "../facts/facts.ts";
 import type { InterfaceFacts, ProgramFacts } from "../facts/interface.ts";
 import { type Finding, harms, note, ok, stops } from "../finding.ts";
+import { holds } from "./capabilities.ts";
 
 const WHOLE_BYTES = 1792; // FRAME_BYTES - FRAME_HEADROOM in xdp.h
 const ETHERNET_BYTES = 14;
@@ -39,7 +40,7 @@ function checkSharing(facts: Facts, queues: number, what: string, end: string[])
     const why = "It has a queue that this port wants: the port does not open.";
     return stops(id, what, why, ...end, ...(queues === 1 ? [] : [others]));
   }
-  if (!process.capabilities.includes("CAP_SYS_ADMIN")) {
+  if (!holds(process, "CAP_SYS_ADMIN")) {
     const why =
       "Only who has CAP_SYS_ADMIN may share another process's program: the port does not open.";
     return stops(

@@ -23,6 +23,8 @@ export interface PortFacts {
   udp?: UdpFacts;
   /** pcap: whether the file can be opened, or why not. */
   file?: FileState;
+  /** switch, pipe: somebody has it already. */
+  exists?: boolean;
 }
 
 /** What a socket meets. */
@@ -69,8 +71,12 @@ export function portFacts(
     }
     case "pcap":
       return { text, kind, interface: "", file: fileState(name.file, userOf(files)) };
-    default:
-      return { text, kind, interface: "" };
+    case "switch":
+      return { text, kind, interface: "", exists: isShared(files, `switch.${name.network}`) };
+    case "pipe": {
+      const exists = isShared(files, `pipe.${name.network}.${name.pipe}`);
+      return { text, kind, interface: "", exists };
+    }
   }
 }
 
@@ -112,4 +118,9 @@ function ownerOf(address: number, links: LinkFacts[], { group, route }: UdpFacts
 /** Who we are, as permissions go: the second number is the effective one. */
 function userOf(files: SystemFiles): number {
   return Number(/^Uid:\s+\d+\s+(\d+)/m.exec(files.text("/proc/self/status") ?? "")?.[1]);
+}
+
+/** By its file's name, as in soft_switch.ts and soft_pipe.ts. */
+function isShared(files: SystemFiles, name: string): boolean {
+  return files.info(`/dev/shm/uspf.${name}`) !== undefined;
 }
