@@ -5,6 +5,10 @@ import { assertEquals } from "@std/assert";
 import { mayRead } from "../doctor/facts/capture_file.ts";
 import { diagnose, runDoctor, without } from "./doctor.ts";
 
+/** A file without packets; pcap-savefile(5). */
+const PCAP_HEADER = new Uint8Array(
+  Int32Array.of(0xa1b2c3d4 | 0, 2 | 4 << 16, 0, 0, 65535, 1).buffer,
+);
 const noFifo = without("mkfifo");
 
 async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
@@ -22,11 +26,13 @@ async function makeFifo(path: string): Promise<void> {
 
 Deno.test("deno task doctor -i pcap: tells whether the file can be read", () =>
   inFolder(async (folder) => {
-    const file = `${folder}/it's`;
-    await Deno.writeFile(file, new Uint8Array());
+    const file = `${folder}/it's`, text = `${folder}/text`;
+    await Deno.writeFile(file, PCAP_HEADER);
+    await Deno.writeTextFile(text, "no packets");
     const expected = {
       [file]: [0, undefined],
       "-": [0, undefined],
+      [text]: [1, `file '${text}'`],
       [`${folder}/none`]: [1, `ls -l '${folder}/none'`],
       [`${folder}/it's/x`]: [1, `ls -l '${folder}/it'\\''s/x'`],
       [folder]: [1, `ls '${folder}'`],

@@ -13,6 +13,11 @@ export function checkFile({ port }: Facts): Finding[] {
   const bad = (what: string, remedy: string) => [stops("file", what, WHY, remedy)];
   switch (port.file) {
     case "readable":
+      if (port.fileRefusal !== undefined) {
+        return [
+          stops("file", `"${path}" cannot be replayed`, `${port.fileRefusal}.`, `file ${shell}`),
+        ];
+      }
       return [ok("file", path === "-" ? "standard input is read" : `"${path}" can be read`)];
     case "no regular file":
       return [ok("file", `"${path}" is a FIFO or a device, which its permissions let us read`)];

@@ -33,7 +33,9 @@ function missing({ interfaces, namespaces }: Facts, name: string): Finding {
     name
   );
   const all = near.length > 0 ? near : interfaces.map(({ name }) => name);
-  const elsewhere = namespaces.map((space) => `ip -n ${space} link show dev ${name}`);
+  const elsewhere = namespaces.map((space) =>
+    `ip -n ${shellWord(space)} link show dev ${shellWord(name)}`
+  );
   return stops(
     "link.missing",
     `there is no interface "${name}"`,
@@ -42,6 +44,11 @@ function missing({ interfaces, namespaces }: Facts, name: string): Finding {
     ...(namespaces.length > 0 ? ["# it may be in another network namespace:"] : []),
     ...elsewhere.slice(0, 4),
   );
+}
+
+/** As a shell takes it; what people type need be no interface's name. */
+function shellWord(name: string): string {
+  return /^[\w.:@-]+$/.test(name) ? name : `'${name.replaceAll("'", `'\\''`)}'`;
 }
 
 function checkUp({ link, lower }: InterfaceFacts): Finding[] {
@@ -94,6 +101,7 @@ function checkShape({ port }: Facts, device: InterfaceFacts): Finding[] {
     ];
   }
   const indirect = kind !== undefined && ["vlan", "bridge", "macvlan", "ipvlan"].includes(kind);
+  const below = lower ?? members[0];
   if (indirect && port!.kind !== "packet") {
     return [
       ...half,
@@ -101,7 +109,9 @@ function checkShape({ port }: Facts, device: InterfaceFacts): Finding[] {
         "link.virtual",
         `"${name}" is a ${kind}${lower === undefined ? "" : ` on "${lower}"`}`,
         "It has no queues of its own: packets have been through the kernel's stack before the port has them.",
-        `# open what is below: -i ${port!.kind}:${lower ?? members[0] ?? "eth0"}`,
+        below === undefined
+          ? `# give it a member, and open that: ip link set dev NIC master ${name}`
+          : `# open what is below: -i ${port!.kind}:${below}`,
       ),
     ];
   }

@@ -53,7 +53,8 @@ function checkChoice({ port, kernel, traffic }: Facts, device: InterfaceFacts): 
     `${queues} receive queues`,
     `One capture thread goes round all of them; of one stream all packets are in the same.`,
     "# a thread, core and ring for each: --rings all",
-    ...(more(device, 1) ?? []).map((line) => `# or one queue: ${line}`),
+    // veth runs XDP only with as many queues as the other end has to send into.
+    ...(link.kind === "veth" ? [] : more(device, 1) ?? []).map((line) => `# or one queue: ${line}`),
   )];
 }
 

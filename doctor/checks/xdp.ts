@@ -36,7 +36,10 @@ function checkProgram(facts: Facts, { program, link, queues = 1 }: InterfaceFact
 function checkSharing(facts: Facts, queues: number, what: string, end: string[]): Finding {
   const { port, process } = facts, id = "xdp.shared", all = port!.queue === undefined;
   if (all || queues === 1) {
-    const others = `# or leave it its queue, and take others, as in -i xdp:${port!.interface}-0`;
+    const one = (queue: number) => `-i xdp:${port!.interface}-${queue}`;
+    const others = `# or give each capture a queue of its own: that one ${one(0)}, this one ${
+      one(1)
+    }`;
     const why = "It has a queue that this port wants: the port does not open.";
     return stops(id, what, why, ...end, ...(queues === 1 ? [] : [others]));
   }
@@ -90,15 +93,28 @@ function checkDriver({ xdpFeatures, device, link }: InterfaceFacts): Finding[] {
     const own = link.kind === undefined && !link.loopback;
     return [(own ? harms : note)(
       "xdp.mode",
-      `${driver} does not run XDP: the port is in generic mode`,
+      `${driver} offers no XDP as it is set now: the port is in generic mode`,
       "Packets come by way of the kernel's own structures, and are copied: slower than native mode.",
-      own
-        ? "# with a driver of one's own: i40e, ice, ixgbe, mlx5_core, …"
-        : "# take the NIC below it",
+      ...offerXdp(link, device.rxChannels),
     )];
   }
   const how = xdpFeatures.includes("zerocopy") ? "native and zero-copy" : "native, frames copied";
   return [ok("xdp.mode", `${driver} runs XDP: ${how}`)];
+}
+
+/** A driver may have it, but not with these queues or this MTU; veth wants a queue for each that the other end sends into. */
+function offerXdp(
+  { name, kind, loopback }: InterfaceFacts["link"],
+  rxChannels: InterfaceFacts["device"]["rxChannels"],
+): string[] {
+  if (kind === "veth" && rxChannels !== undefined && rxChannels.now < rxChannels.max) {
+    return [`ethtool -L ${name} rx ${rxChannels.max}`];
+  }
+  return kind === undefined && !loopback
+    ? [
+      "# fewer queues or a smaller MTU may do; else a driver that has it: i40e, ice, ixgbe, mlx5_core",
+    ]
+    : ["# take the NIC below it, if there is one"];
 }
 
 function checkMtu({ link, xdpFeatures }: InterfaceFacts): Finding[] {

@@ -2,6 +2,9 @@
  * Purpose: can a capture file be read? Only regular files are opened to see: to open a FIFO waits for its
  * writer, and to close it again kills that one.
  */
+import { openPort } from "../../ffi/open_port.ts";
+import { RX } from "../../ffi/port.ts";
+import { PortError } from "../../ffi/port_error.ts";
 
 /** Whether it can be read, or why not. */
 export type FileState =
@@ -34,6 +37,16 @@ export function fileState(path: string, user: number): FileState {
     return "readable";
   } catch (error) {
     return error instanceof Deno.errors.NotCapable ? "reserved" : "forbidden";
+  }
+}
+
+/** Why a port cannot read a file that can be opened: it is damaged at its begin, or no capture. */
+export function captureRefusal(path: string): string | undefined {
+  try {
+    openPort(`pcap:${path}`, RX).close();
+  } catch (error) {
+    if (error instanceof PortError) return error.message;
+    throw error;
   }
 }
 

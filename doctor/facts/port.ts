@@ -6,7 +6,7 @@ import { allAddresses, type LinkFacts, routeTo } from "../../ffi/netlink.ts";
 import type { PortName } from "../../ffi/port_name.ts";
 import type { SystemFiles } from "../../ffi/system_files.ts";
 import { bindRefusal } from "../../ffi/udp_port.ts";
-import { type FileState, fileState } from "./capture_file.ts";
+import { captureRefusal, type FileState, fileState } from "./capture_file.ts";
 import { type Holder, holdersOf } from "./holders.ts";
 import { numberIn } from "./kernel.ts";
 
@@ -23,6 +23,8 @@ export interface PortFacts {
   udp?: UdpFacts;
   /** pcap: whether the file can be opened, or why not. */
   file?: FileState;
+  /** pcap: why what can be opened cannot be read. */
+  fileRefusal?: string;
   /** switch, pipe: somebody has it already. */
   exists?: boolean;
 }
@@ -70,7 +72,7 @@ export function portFacts(
       return { text, kind, interface: name.interface || ownerOf(name.address, links, udp), udp };
     }
     case "pcap":
-      return { text, kind, interface: "", file: fileState(name.file, userOf(files)) };
+      return { text, kind, interface: "", ...fileFacts(name.file, userOf(files)) };
     case "switch":
       return { text, kind, interface: "", exists: isShared(files, `switch.${name.network}`) };
     case "pipe": {
@@ -78,6 +80,13 @@ export function portFacts(
       return { text, kind, interface: "", exists };
     }
   }
+}
+
+function fileFacts(path: string, user: number): Pick<PortFacts, "file" | "fileRefusal"> {
+  const file = fileState(path, user);
+  return file === "readable" && path !== "-"
+    ? { file, fileRefusal: captureRefusal(path) }
+    : { file };
 }
 
 /** VALE ports and pipes live in netmap itself. */
