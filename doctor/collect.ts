@@ -35,7 +35,6 @@ export function collectFacts({ port, core, seconds }: Subject): Facts {
   const target = port === undefined ? undefined : portFacts(files, parsePortName(port), links);
   const link = links.find(({ name }) => name === target?.interface);
   const counters = () => readCounters(files, link?.name ?? "", cores.chosen.core);
-  const before = counters(), began = performance.now();
   const facts = {
     kernel,
     cores,
@@ -47,7 +46,9 @@ export function collectFacts({ port, core, seconds }: Subject): Facts {
     port: target,
     interface: link && interfaceFacts(files, links, link),
   };
-  sleepNs(Math.max(0, seconds * 1e9 - (performance.now() - began) * 1e6));
+  // Only now, so that the chosen core is not called busy for what we did there.
+  const before = counters(), began = performance.now();
+  sleepNs(seconds * 1e9);
   const after = counters();
   return { ...facts, traffic: trafficBetween(before, after, (performance.now() - began) / 1000) };
 }
