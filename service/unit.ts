@@ -109,7 +109,7 @@ function runLines({ program, args, name, port, capture }: ServiceOptions): strin
     "Type=exec",
     `ExecStart=${[program, ...args.map(execWord)].join(" ")}`,
     `SyslogIdentifier=uspf-${name}`,
-    ...(capture.quiet || capture.json
+    ...(capture.quiet || capture.json || capture.log === "json"
       ? []
       : ["# A line a second goes to the journal: with --quiet only the summary."]),
     "# Exit code 2 says that an option is wrong, which it would be the next time, too.",
