@@ -38,8 +38,6 @@ export interface Compiling {
   output: string;
   /** The runtime base; by default Deno downloads it. */
   base?: string;
-  /** Why a finished program does not work: by default it is run, if it can be. */
-  why?: (path: string, target: Target) => Promise<string | undefined>;
 }
 
 /** A program that is made, and where it will be. */
@@ -56,7 +54,7 @@ interface Made {
  */
 export async function compilePrograms(
   targets: readonly Target[],
-  { output, base, why = whyNoProgram }: Compiling,
+  { output, base }: Compiling,
 ): Promise<void> {
   const paths = targets.flatMap((target) =>
     PROGRAMS.map(({ name }) => placeOf(name, target, output))
@@ -68,7 +66,8 @@ export async function compilePrograms(
     for (const target of targets) {
       const staged = `${folder}/${target.name}`;
       await compileFor(target, { graph, seconds, base, staged }, async (file, program, needs) => {
-        const path = placeOf(program.name, target, output), state = await why(file, target);
+        const path = placeOf(program.name, target, output),
+          state = await whyNoProgram(file, target);
         if (state !== undefined) throw refused(path, target, { state, base });
         made.push({ file, path, needs });
       });

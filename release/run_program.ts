@@ -50,9 +50,11 @@ export async function runProgram(
   throw new ReleaseError(`Cannot ${purpose}: ${command[0]}: ${state}`);
 }
 
-/** The one line of what a program printed that says what is wrong; Deno has a backtrace behind it. */
+/** What is wrong, in one line of what a program printed; Deno has causes and a backtrace behind it. */
 export function complaint(stderr: string): string {
-  const lines = stripVTControlCharacters(stderr).trim().split("\n");
+  const text = stripVTControlCharacters(stderr).trim(), lines = text.split("\n");
   const line = lines.find((line) => line.startsWith("error: ")) ?? lines[0];
-  return line.trim().replace(/^error: /, "");
+  const causes = /^Caused by:\n((?: +.+\n?)+)/m.exec(text)?.[1].trimEnd().split("\n");
+  const cause = causes?.at(-1)?.replace(/^ +(\d+: )?/, ": ") ?? "";
+  return line.trim().replace(/^error: /, "") + cause;
 }

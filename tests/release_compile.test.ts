@@ -1,10 +1,10 @@
 /** `deno task compile`: what goes into the programs; and, where there is a runtime base, that they run. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { describeVersion } from "../ffi/version.ts";
-import { compilePrograms } from "../release/compile_programs.ts";
+import { describeVersion, VERSION } from "../ffi/version.ts";
 import { moduleGraph } from "../release/module_graph.ts";
 import { type Program, PROGRAMS } from "../release/programs.ts";
+import { complaint } from "../release/run_program.ts";
 import { whyNoProgram } from "../release/runtime_check.ts";
 import { HERE, TARGETS } from "../release/target.ts";
 import { type CompiledProgram, readCompiledProgram } from "./compiled_program.ts";
@@ -31,15 +31,20 @@ async function execute([program, ...args]: string[], env: Record<string, string>
   return { code, stdout: text(stdout), stderr: text(stderr) };
 }
 
-const compile = (env: Record<string, string>, folder = output) => {
-  const task = ["task", "-q", "compile", "--output", folder, "--target", here];
+const compile = (
+  env: Record<string, string>,
+  folder = output,
+  args = ["--target", here],
+) => {
+  const task = ["task", "-q", "compile", "--output", folder, ...args];
   return execute([Deno.execPath(), ...task], env);
 };
 
-/** What DENORT_BIN says where it is needed: the contents do not depend on the base that they stand behind. */
-async function standIn(compiler: string): Promise<string> {
+/** A base that says something; what stands behind it does not depend on what it is. */
+async function standIn(compiler: string, says: string): Promise<string> {
   const source = `${output}/base.c`, base = `${output}/base-${compiler}`;
-  Deno.writeTextFileSync(source, "int main(void) { return 0; }\n");
+  const main = `int main(void) { return puts(${JSON.stringify(says)}) < 0; }`;
+  Deno.writeTextFileSync(source, `#include <stdio.h>\n${main}\n`);
   const { code, stderr } = await execute([compiler, "-o", base, source]);
   assertEquals([code, stderr], [0, ""]);
   return base;
@@ -50,14 +55,15 @@ const noCross = await execute([`${there}-linux-gnu-gcc`, "--version"]).then(
   () => `no ${there}-linux-gnu-gcc here`,
 );
 
-let made: Promise<void> | undefined;
+let made: Promise<string> | undefined;
 
-/** Makes the programs, once; they stand behind something that is no runtime, and so can't be run. */
-function compiled(): Promise<void> {
+/** Makes the programs for this machine, once; returns what making them printed. */
+function compiled(): Promise<string> {
   const make = async () => {
-    const targets = TARGETS.filter(({ name }) => name === here || noCross === undefined);
-    const why = (): Promise<undefined> => Promise.resolve(undefined);
-    await compilePrograms(targets, { output, base: await standIn("cc"), why });
+    const base = await standIn("cc", `uspf ${VERSION}`);
+    const { code, stdout, stderr } = await compile({ DENORT_BIN: base }, output, []);
+    assertEquals([code, stderr], [0, ""]);
+    return stdout;
   };
   made ??= make();
   return made;
@@ -97,7 +103,9 @@ Deno.test("moduleGraph finds the modules of all threads, and of types only where
 });
 
 Deno.test("deno task compile puts every module, the threads', the packages and the library into each program", async () => {
-  await compiled();
+  const stdout = await compiled();
+  assertMatch(stdout, /\/uspf-capture: [0-9.]+ MB, for \w+ with glibc 2\.\d+ or newer\nSHA-256 /);
+  assertMatch(stdout, new RegExp(`^${there} is left out: `, "m"));
   for (const program of PROGRAMS) await assertComplete(`${output}/${program.name}`, program, here);
 });
 
@@ -122,7 +130,10 @@ Deno.test({
   }`,
   ignore: noCross !== undefined,
   fn: async () => {
-    await compiled();
+    const says = `Deno/${Deno.version.deno} Could not find standalone binary section.`;
+    const base = await standIn(`${there}-linux-gnu-gcc`, says);
+    const { code, stderr } = await compile({ DENORT_BIN: base }, output, ["--target", there]);
+    assertEquals([code, stderr], [0, ""]);
     for (const program of PROGRAMS) {
       await assertComplete(`${output}/${there}/${program.name}`, program, there);
     }
@@ -174,10 +185,10 @@ Deno.test("deno task compile runs what it made, and leaves all as it was where t
   const folder = `${output}/kept`, kept = `${folder}/uspf-send`;
   Deno.mkdirSync(folder);
   Deno.writeTextFileSync(kept, "d3n0l4nd"); // as in all that was compiled
-  const base = await standIn("cc");
+  const base = await standIn("cc", "something else");
   const { code, stdout, stderr } = await compile({ DENORT_BIN: base }, folder);
   const name = `name the file denort of Deno ${Deno.version.deno} for ${here}`;
-  const state = `a program made with it says "" to "--version": ${name}`;
+  const state = `a program made with it says "something else" to "--version": ${name}`;
   assertEquals([code, stdout, stderr], [1, "", `Cannot use DENORT_BIN "${base}": ${state}\n`]);
   assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["uspf-send"]);
   assertEquals(Deno.readTextFileSync(kept), "d3n0l4nd");
@@ -214,6 +225,16 @@ Deno.test("whyNoProgram looks for denort and its version in what cannot be run h
   assertEquals([await why(`Deno/${deno}`), await why(`Deno/0.0.1\0${mark}`)], [state, state]);
   // The runtime for programs that are not compiled is not taken for one.
   assertEquals(await whyNoProgram(Deno.execPath(), target), state);
+});
+
+Deno.test("complaint takes the error and its innermost cause, without colours and backtrace", () => {
+  const deno = "\x1b[33mWarning\x1b[0m old\n\x1b[1m\x1b[31merror\x1b[0m: Writing 'x'";
+  const causes = "\n\nCaused by:\n    0: on the way\n    1: No space left (os error 28)\n";
+  const trace = "\nStack backtrace:\n   0: <unknown>\n";
+  assertEquals(complaint(deno + trace), "Writing 'x'");
+  assertEquals(complaint(deno + causes + trace), "Writing 'x': No space left (os error 28)");
+  assertEquals(complaint("tar: no such file\ntar: exiting\n"), "tar: no such file");
+  assertEquals(complaint(""), "");
 });
 
 Deno.test("deno task compile and bundle show their version", async () => {
