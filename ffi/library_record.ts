@@ -83,7 +83,9 @@ export function checkLibrary(path: string, abi: number): LibraryFile {
   if (![path, beside].every(mayRead)) {
     throw new Refusal(`reading it is not permitted: allow it with --allow-read=${path},${beside}`);
   }
-  if (unlessMissing(() => Deno.statSync(path))?.isDirectory !== false) throw new Refusal(MISSING);
+  const info = unlessMissing(() => Deno.statSync(path));
+  if (info === undefined) throw new Refusal(MISSING);
+  if (info.isDirectory) throw new Refusal("it is a directory: name the file in it");
   const record = readRecord(path); // before the library: what has none may be a device
   if (record === undefined) {
     throw new Refusal(`no good record "${beside}": copy it from where the library was built`);

@@ -19,7 +19,8 @@ export async function pack(
   archive: string,
   { parent, name, level, seconds }: Packing,
 ): Promise<void> {
-  const purpose = `pack "${archive}"`, compress = `--use-compress-program=gzip -n -${level}`; // no name, no time
+  const purpose = `pack "${archive.slice(archive.lastIndexOf("/") + 1)}"`;
+  const compress = `--use-compress-program=gzip -n -${level}`; // no name, no time
   const order = ["--sort=name", "--format=ustar", `--mtime=@${seconds}`];
   const owners = ["--owner=0", "--group=0", "--numeric-owner", "--mode=u=rwX,go=rX"];
   const what = ["-C", parent, "-cf", archive, "--dereference", name];

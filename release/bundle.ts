@@ -11,7 +11,7 @@
  */
 import { CommandLine } from "../ffi/command_line.ts";
 import { numberOption, print, runCommand } from "../ffi/usage.ts";
-import { VERSION } from "../ffi/version.ts";
+import { describeVersion, VERSION } from "../ffi/version.ts";
 import { pack } from "./archive.ts";
 import { commitTime } from "./commit_time.ts";
 import { newest, readElf } from "./elf.ts";
@@ -19,6 +19,7 @@ import { launcher } from "./launcher.ts";
 import { announceFile } from "./made_file.ts";
 import { moduleGraph, ROOT } from "./module_graph.ts";
 import { programNames, PROGRAMS } from "./programs.ts";
+import { putInPlace } from "./release_file.ts";
 import { placeRuntime } from "./runtime.ts";
 import { LIBRARY, stage } from "./stage.ts";
 import { HERE, type Target, targetOf } from "./target.ts";
@@ -35,16 +36,16 @@ Usage: deno task bundle [options]
                    of npm for the other machine
   --output DIR     where it goes                              (dist)
   --level N        of compression: 1 is quick, 9 is small     (6)
-  --help`;
+  --help, --version`;
 
 async function main(): Promise<number> {
   const { values, switches } = new CommandLine(Deno.args, {
     values: ["target", "runtime", "output", "level"],
-    switches: ["help"],
+    switches: ["help", "version"],
     defaults: { target: HERE.name, output: "dist", level: "6" },
   });
-  if (switches.help) {
-    print(HELP);
+  if (switches.help || switches.version) {
+    print(switches.help ? HELP : describeVersion());
     return 0;
   }
   const target = targetOf(values.target), { output, runtime } = values;
@@ -53,7 +54,8 @@ async function main(): Promise<number> {
   await inWorkFolder(output, async (parent) => {
     const glibc = await layOut(target, `${parent}/${name}`, runtime);
     const packing = { parent, name, level, seconds: await commitTime() };
-    await pack(`${Deno.realPathSync(output)}/${file}`, packing);
+    await pack(`${parent}/${file}`, packing);
+    putInPlace(`${parent}/${file}`, `${output}/${file}`);
     await announceFile(`${output}/${file}`, `for ${target.name} with glibc ${glibc} or newer`);
   });
   return 0;

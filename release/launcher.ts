@@ -39,8 +39,8 @@ for word do
   previous=$word
 done
 
-# Below /dev/null nothing can be written: no cache is left anywhere.
-export DENO_DIR=/dev/null/uspf DENO_NO_UPDATE_CHECK=1
+# Below /dev/null nothing can be written: no cache is left anywhere, and a terminal need not be told so.
+export DENO_DIR=/dev/null/uspf DENO_LOG=error,deno::cache::cache_db=off DENO_NO_UPDATE_CHECK=1
 exec "$root/runtime/deno" run -q --no-prompt --deny-import --config "$root/program/deno.json" \\
   -P=${permissions} \${net:+"--allow-net=$net"} \\
   \${USPF_LIBRARY:+"--allow-ffi=$root/program/${LIBRARY_NAME},$root/program/${LIBRARY},$USPF_LIBRARY"} \\

@@ -1,8 +1,8 @@
 /**
  * Purpose: the native library for a target, as it is released.
  */
-import { buildLibrary } from "../ffi/build.ts";
-import { Refusal } from "../ffi/library_record.ts";
+import { buildLibrary, builtLibrary } from "../ffi/build.ts";
+import { LIBRARY_NAME, readRecord, recordPath, Refusal } from "../ffi/library_record.ts";
 import { ReleaseError } from "./release_error.ts";
 import { tryProgram } from "./run_program.ts";
 import { HERE, type Target } from "./target.ts";
@@ -29,9 +29,26 @@ export async function placeLibrary(target: Target, directory: string): Promise<v
     );
   }
   try {
-    buildLibrary({ compiler: target === HERE ? undefined : target.crossCompiler, directory });
+    const native = target === HERE,
+      compiler = native ? await takeBuilt(directory) : target.crossCompiler;
+    buildLibrary({ compiler, directory });
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     throw new ReleaseError(`Cannot build the native library: ${error.message}`);
   }
+}
+
+/**
+ * Copies what `deno task build` made, if this compiler would make the same; returns the compiler then. What
+ * else must be the same, sources and command, is the build's to see.
+ */
+async function takeBuilt(directory: string): Promise<string | undefined> {
+  const compiler = Deno.env.get("CC")?.trim() || "cc", library = builtLibrary()!;
+  const printed = await tryProgram([...compiler.split(/\s+/), "--version"]);
+  const record = readRecord(library), version = printed?.stdout.split("\n")[0];
+  if (record === undefined || !printed?.success || record.compiler !== version) return undefined;
+  Deno.mkdirSync(directory, { recursive: true });
+  Deno.copyFileSync(library, `${directory}/${LIBRARY_NAME}`);
+  Deno.copyFileSync(recordPath(library), recordPath(`${directory}/${LIBRARY_NAME}`));
+  return compiler;
 }

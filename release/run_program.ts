@@ -1,6 +1,7 @@
 /**
  * Purpose: runs the programs that a release is made with.
  */
+import { stripVTControlCharacters } from "node:util";
 import { ReleaseError } from "./release_error.ts";
 
 /** What a program printed. */
@@ -22,6 +23,7 @@ export async function tryProgram(
       signal,
       stdin: "null",
       ...options,
+      env: { NO_COLOR: "1", ...options.env },
     });
     const { success, stdout, stderr } = await command.output();
     const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
@@ -44,6 +46,15 @@ export async function runProgram(
 ): Promise<string> {
   const printed = await tryProgram(command, options);
   if (printed?.success) return printed.stdout;
-  const state = printed === undefined ? "there is none" : `failed: ${printed.stderr.trim()}`;
+  const state = printed === undefined ? "there is none" : `failed: ${complaint(printed.stderr)}`;
   throw new ReleaseError(`Cannot ${purpose}: ${command[0]}: ${state}`);
+}
+
+/** What is wrong, in one line of what a program printed; Deno has causes and a backtrace behind it. */
+export function complaint(stderr: string): string {
+  const text = stripVTControlCharacters(stderr).trim(), lines = text.split("\n");
+  const line = lines.find((line) => line.startsWith("error: ")) ?? lines[0];
+  const causes = /^Caused by:\n((?: +.+\n?)+)/m.exec(text)?.[1].trimEnd().split("\n");
+  const cause = causes?.at(-1)?.replace(/^ +(\d+: )?/, ": ") ?? "";
+  return line.trim().replace(/^error: /, "") + cause;
 }

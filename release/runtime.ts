@@ -1,10 +1,11 @@
 /**
  * Purpose: Deno's runtime for a target, of the one version that the README pins.
  */
-import { readElf } from "./elf.ts";
 import { ROOT } from "./module_graph.ts";
 import { ReleaseError } from "./release_error.ts";
+import { whyUnreadable } from "./release_file.ts";
 import { runProgram, tryProgram } from "./run_program.ts";
+import { whyNoRuntime } from "./runtime_check.ts";
 import { HERE, type Target } from "./target.ts";
 
 /** A download of 40 MB on a slow line. */
@@ -29,15 +30,23 @@ export async function placeRuntime(target: Target, path: string, given?: string)
   if (target === HERE && given === undefined) {
     return Deno.symlinkSync(runningRuntime(), path); // 95 MB need no copy
   }
-  if (given !== undefined) Deno.copyFileSync(checked(given, target), path);
-  else await unpackRuntime(target, path);
+  if (given !== undefined) return await copyRuntime(given, target, path);
+  await unpackRuntime(target, path);
   Deno.chmodSync(path, 0o755);
 }
 
-function checked(path: string, { name, elfMachine }: Target): string {
-  const elf = readElf(path);
-  if (elf?.machine === elfMachine) return path;
-  throw new ReleaseError(`Cannot use --runtime "${path}": no program for ${name}: name another`);
+async function copyRuntime(given: string, target: Target, path: string): Promise<void> {
+  const version = pinnedVersion();
+  const refuse = (state: string | undefined) => {
+    if (state === undefined) return;
+    throw new ReleaseError(
+      `Cannot use --runtime "${given}": ${state}: name the file deno of Deno ${version} for ${target.name}`,
+    );
+  };
+  refuse(whyUnreadable(given));
+  Deno.copyFileSync(given, path);
+  Deno.chmodSync(path, 0o755); // what was downloaded may not be run yet
+  refuse(await whyNoRuntime(path, target, version));
 }
 
 function runningRuntime(): string {

@@ -11,6 +11,7 @@ const NOBODY = "65534:65534";
 const PROGRAMS = ["/bin/sh", "/usr/bin/readlink"];
 const ENTER = `mount --rbind /dev "$0/dev" && mount -t proc proc "$0/proc" &&
   exec "$(command -v env)" -i "$(command -v chroot)" --userspec=${NOBODY} "$0" "$@"`;
+const READ_ONLY = `mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && cd "$0" && `;
 
 /** A folder that is a host's root directory; its owner removes it. */
 export class BareHost {
@@ -40,6 +41,15 @@ export class BareHost {
       stdout: "piped",
       stderr: "piped",
     }).spawn();
+  }
+
+  /** Runs a command there on a terminal, where nothing can be written; both its streams are `stdout`. */
+  async runOnTerminal(command: string[]): Promise<{ code: number; stdout: string }> {
+    const enter = ["unshare", "-n", "-m", "sh", "-c", READ_ONLY + ENTER, this.root, ...command];
+    const line = enter.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
+    const args = ["-qec", line, "/dev/null"];
+    const { code, stdout } = await new Deno.Command("script", { args, stdin: "null" }).output();
+    return { code, stdout: new TextDecoder().decode(stdout).replaceAll("\r\n", "\n") };
   }
 
   /** Runs a command there to its end. */

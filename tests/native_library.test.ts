@@ -115,7 +115,7 @@ Deno.test("loadLibrary passes over a USPF_LIBRARY that is not good, and says so 
   const text = "no library";
   const cases: [name: string, library: string, why: string][] = [
     ["is missing", `${copy.folder}/none.so`, "missing: have it name"],
-    ["is a folder", copy.folder, "missing: have it name"],
+    ["is a folder", copy.folder, "it is a directory: name the file in it"],
     ["is in a file", `${built}/x`, "missing: have it name"],
     ["is a device", "/dev/zero", "no good record "],
     ["has no record", spoilt("a", (path) => Deno.removeSync(recordPath(path))), "no good record "],

@@ -7,6 +7,9 @@ import { assert, assertEquals, assertGreater, assertMatch } from "@std/assert";
 import { VERSION } from "../ffi/version.ts";
 import { launcher } from "../release/launcher.ts";
 import { PROGRAMS } from "../release/programs.ts";
+import { pinnedVersion } from "../release/runtime.ts";
+import { whyNoRuntime } from "../release/runtime_check.ts";
+import { HERE, TARGETS } from "../release/target.ts";
 import { BareHost, noBareHost } from "./bare_host.ts";
 import { type AnyStatistics, finalOf } from "./command.ts";
 
@@ -75,6 +78,40 @@ Deno.test("deno task bundle makes an archive of the programs, the runtime, the l
   );
 });
 
+Deno.test("deno task bundle refuses a --runtime that is not the pinned one, and keeps the archive that is there", async () => {
+  const output = `${folder}/kept`, archive = `${output}/uspf-${VERSION}-linux-${arch}.tar.gz`;
+  Deno.mkdirSync(output);
+  Deno.writeTextFileSync(archive, "good");
+  const task = [Deno.execPath(), "task", "-q", "bundle", "--level", "1", "--output", output];
+  const cases: [string, string][] = [
+    ["/bin/true", `not Deno ${pinnedVersion()}: it `],
+    [`${root}README.md`, `no program for ${arch}`],
+    ["/nonexistent", "it does not exist"],
+    ["/usr", "it is a directory"],
+  ];
+  for (const [runtime, state] of cases) {
+    const { code, stdout, stderr } = await execute([...task, "--runtime", runtime], { cwd: root });
+    assertEquals([code, stdout, stderr.split("\n").length], [1, "", 2]);
+    assert(stderr.startsWith(`Cannot use --runtime "${runtime}": ${state}`), stderr);
+  }
+  assertEquals([...Deno.readDirSync(output)].length, 1);
+  assertEquals(Deno.readTextFileSync(archive), "good");
+});
+
+Deno.test("whyNoRuntime looks for the version in what cannot be run here", async () => {
+  const there = TARGETS.find((target) => target !== HERE)!, file = `${folder}/for there`;
+  const why = async (text: string) => {
+    const elf = new Uint8Array(64 + text.length);
+    elf.set([0x7f, 0x45, 0x4c, 0x46]);
+    elf[18] = there.elfMachine;
+    elf.set(new TextEncoder().encode(text), 64);
+    Deno.writeFileSync(file, elf);
+    return await whyNoRuntime(file, there, "2.9.6");
+  };
+  assertEquals([await why("Deno/2.9.6"), await why("")], [undefined, "not Deno 2.9.6"]);
+  assertEquals(await whyNoRuntime(Deno.execPath(), there, "2.9.6"), `no program for ${there.name}`);
+});
+
 const HOME = `/opt/my programs/uspf-${VERSION}`;
 
 /** Tests on a host that has nothing but the bundle. */
@@ -105,11 +142,11 @@ function exists(path: string): boolean {
 }
 
 bareTest(
-  "uspf-capture of a bundle shows version and commit on a bare host, called through a link",
+  "uspf-capture of a bundle shows version and commit on a terminal, and nothing else, on a bare host that is read-only, called through a link",
   async (host) => {
-    const { code, stdout, stderr } = await host.run(["/usr/local/bin/uspf-capture", "--version"]);
-    assertEquals([code, stderr], [0, ""]);
+    const { code, stdout } = await host.runOnTerminal(["/usr/local/bin/uspf-capture", "--version"]);
     assertMatch(stdout, /^uspf \d+\.\d+\.\d+( \(commit [0-9a-f]{10}\))?\n$/);
+    assertEquals(code, 0);
   },
 );
 
