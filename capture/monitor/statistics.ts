@@ -7,6 +7,7 @@ import type { EngineStats, TradingEngine } from "../../engine/trading_engine.ts"
 import type { BackgroundCapture } from "../background_capture.ts";
 import { type CaptureCounts, sumOf } from "../capture_state.ts";
 import type { WriteStats } from "../capture_writer.ts";
+import { commandName } from "../../ffi/command_name.ts";
 import type { Distribution, Histogram } from "../histogram.ts";
 import {
   type FilterDescription,
@@ -206,7 +207,14 @@ export function summary(s: Statistics): string {
     `service    ${ns(t.mean)} ns a packet on average; p50 ${ns(t.p50)}, p99 ${ns(t.p99)}, ` +
     `p99.9 ${ns(t.p999)} (per burst, sync included, by the time stamp counter)`,
     ...(decoded ? engineLines(s.engine) : []),
+    ...hint(s),
   ].join("\n");
+}
+
+/** Of ports that others send to. */
+function hint({ received, rejectedEarly, queues: [{ port }] }: Statistics): string[] {
+  if (received > 0 || (rejectedEarly ?? 0) > 0 || /^(pcap|soft):/.test(port)) return [];
+  return [`nothing    was received: "${commandName("doctor")} -i ${port}" may know why`];
 }
 
 /** Of ticks. */
