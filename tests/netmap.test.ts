@@ -319,7 +319,6 @@ netmapTest("PacketSender sends exactly its count into a pipe, of which all arriv
     sender.run(1);
     return capture.pump();
   });
-  assert(sender.stats().sent < count, "what lies in the ring counts as sent");
   while (capture.pump() > 0);
   capture.pump();
   sender.flush();
