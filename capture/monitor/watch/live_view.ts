@@ -6,7 +6,6 @@
  *                         rates       lines    changes    without waiting
  * ```
  */
-import type { OutputError } from "../../../ffi/print.ts";
 import { SERVICE_BOUNDS_NS } from "../statistics.ts";
 import { HeldMessages } from "./held_messages.ts";
 import { History, type Recent, type Sample } from "./history.ts";
@@ -41,13 +40,11 @@ export class LiveView {
       this.#draw();
     },
     onKey: (keys) => this.#press(keys),
-    onFailed: (error) => this.#failure = error,
   });
   readonly #said = () => this.#messages.release();
   #recent: Recent | undefined;
   #frames = 0;
   #holding = false;
-  #failure: OutputError | undefined;
 
   constructor(readonly options: LiveViewOptions) {
     this.#history = new History(options.nsPerTick, SERVICE_BOUNDS_NS);
@@ -71,13 +68,8 @@ export class LiveView {
     this.#messages.hold();
   }
 
-  /**
-   * Takes a sample, and draws it, unless the terminal has not taken the last frame yet.
-   *
-   * @throws {OutputError} where the terminal has taken no more.
-   */
+  /** Takes a sample, and draws it, unless the terminal has not taken the last frame yet. */
   show(sample: Sample): void {
-    if (this.#failure !== undefined) throw this.#failure;
     this.#recent = this.#history.add(sample);
     if (!this.#holding) this.#draw();
   }
