@@ -4,6 +4,7 @@
  *
  * Never on the hot path: the capture thread logs nothing.
  */
+import { standardError } from "./ffi/outlet.ts";
 import { configureSync, getLogger as loggerOf, type LogRecord } from "@logtape/logtape";
 
 /** Levels, from the least important. */
@@ -31,7 +32,10 @@ export class ConsoleHandler implements Handler {
   }
 }
 
-/** Writes records to standard error, one JSON object a line; where that is closed or full, nowhere. */
+/**
+ * Writes records to standard error, one JSON object a line, without waiting for it; where that is closed or
+ * full, nowhere.
+ */
 export class JsonHandler implements Handler {
   constructor(readonly levelName: LevelName) {}
 
@@ -40,10 +44,7 @@ export class JsonHandler implements Handler {
     const { timestamp, level, rawMessage, properties } = record;
     const time = new Date(timestamp).toISOString(), stage = stageOf(record);
     const line = JSON.stringify({ time, level, stage, message: rawMessage, ...properties });
-    const bytes = new TextEncoder().encode(`${line}\n`);
-    try {
-      for (let at = 0; at < bytes.length;) at += Deno.stderr.writeSync(bytes.subarray(at));
-    } catch { /* there is nobody to tell */ }
+    standardError.offer(`${line}\n`);
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * Purpose: the first lines of a capture: where packets come from, where the filter runs, what is served.
  */
-import { print } from "../ffi/print.ts";
+import { standardOutput } from "../ffi/outlet.ts";
 import { say, warn } from "../ffi/voice.ts";
 import type { CaptureOptions } from "./capture_options.ts";
 import { filterCode } from "./filter_code.ts";
@@ -21,7 +21,9 @@ export function announcement(options: CaptureOptions, open: OpenCapture): Announ
 
 function announce(options: CaptureOptions, open: OpenCapture, leftOut: number): void {
   const { group: { captures }, pushed } = open, { compiled, quiet, json, log } = options;
-  if (options.printCode) print(filterCode(compiled.expression, captures[0].code, pushed));
+  if (options.printCode) {
+    standardOutput.send(`${filterCode(compiled.expression, captures[0].code, pushed)}\n`);
+  }
   if (quiet || json && log === "text") return announceChosenPorts(options, open);
   const [{ mode, port }] = captures;
   say(`capturing from ${whence(options, open)}`, { port, mode });

@@ -7,6 +7,7 @@ import { giveUpNetwork, giveUpPermissions, giveUpWriting } from "../ffi/give_up_
 import { pinToCore, tscHz } from "../ffi/host.ts";
 import { voiceOf } from "../ffi/json_voice.ts";
 import { loadLibrary } from "../ffi/library.ts";
+import { standardError, standardOutput } from "../ffi/outlet.ts";
 import { print, runCommand } from "../ffi/usage.ts";
 import { describeVersion } from "../ffi/version.ts";
 import { announcement } from "./announce.ts";
@@ -56,14 +57,18 @@ async function main(): Promise<number> {
   const sources = { group, engine, filter, writer, nsPerTick };
   const reporter = new Reporter({ ...options, ...sources, web, view, debug: debugLog });
   let failure: unknown;
+  const failed = (error: unknown) => {
+    failure ??= error;
+    stop.request();
+  };
   const orStop = (report: () => void) => {
     try {
       report();
     } catch (error) {
-      failure ??= error;
-      stop.request();
+      failed(error);
     }
   };
+  standardOutput.onFailed = failed;
   orStop(announce);
   group.ended.catch((error) => failure = error);
   stop.startClock();
@@ -76,6 +81,7 @@ async function main(): Promise<number> {
   // The engine goes on while the rings are drained, so that nothing is dropped for want of room.
   await drainEngine(engine, open.stopCapturing());
   await writer?.stop();
+  standardError.room = Infinity; // what is said at the end is complete
   await view?.leave();
   orStop(() => reporter.final());
   engine.close();

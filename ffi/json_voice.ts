@@ -9,7 +9,11 @@
  */
 import { format } from "node:util";
 import { ConsoleHandler, getLogger, JsonHandler, type Logger, setup } from "@std/log";
+import { standardError, standardOutput } from "./outlet.ts";
 import { type Failure, FOR_PEOPLE, messageOf, type Voice } from "./voice.ts";
+
+/** How long a bug that nobody has caught waits for who reads of it. */
+const LAST_WORDS_MS = 1000;
 
 /** The voice of a command with these arguments, which may yet be wrong: that is then said as JSON, too. */
 export function voiceOf(args: readonly string[], stage: string): Voice {
@@ -21,7 +25,13 @@ export function voiceOf(args: readonly string[], stage: string): Voice {
     handlers: { stderr: handler },
     loggers: { default: { level: "DEBUG", handlers: ["stderr"] } },
   });
-  return json ? jsonVoice(getLogger(stage)) : FOR_PEOPLE;
+  return json ? jsonVoice(getLogger(stage)) : plainVoice();
+}
+
+/** As FOR_PEOPLE, but nobody is waited for who does not read it. */
+function plainVoice(): Voice {
+  console.error = console.warn = (...words) => standardError.offer(`${format(...words)}\n`);
+  return { ...FOR_PEOPLE, say: (message) => standardOutput.send(`${message}\n`) };
 }
 
 function jsonVoice(logger: Logger): Voice {
@@ -36,8 +46,9 @@ function jsonVoice(logger: Logger): Voice {
     addEventListener(type, (event) => {
       event.preventDefault();
       const error = event instanceof ErrorEvent ? event.error : event.reason;
+      standardError.room = Infinity;
       voice.fail(error, { exitCode: 1, bug: true });
-      Deno.exit(1);
+      standardError.settle(LAST_WORDS_MS).finally(() => Deno.exit(1));
     });
   }
   return voice;

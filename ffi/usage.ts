@@ -3,8 +3,9 @@
  */
 import { setImmediate } from "node:timers";
 import { PortError } from "./port_error.ts";
+import { standardError, standardOutput } from "./outlet.ts";
 import { OutputError } from "./print.ts";
-import { fail, FOR_PEOPLE, speakAs, type Voice } from "./voice.ts";
+import { fail, FOR_PEOPLE, speakAs, type Voice, warn } from "./voice.ts";
 
 export { print } from "./print.ts";
 
@@ -88,14 +89,16 @@ function complain(error: unknown): never {
   throw new UsageError((error as Error).message);
 }
 
+const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+/** What tells a program to end. */
+export type StopSignal = typeof STOP_SIGNALS[number];
+
 /**
  * Calls `stop` when the program is told to end: by Ctrl-C, by kill, or because its terminal is gone. The
  * last also under nohup(1), for Deno's own handler has taken the place of what was there.
  */
-export function onStopSignals(stop: () => void): void {
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    Deno.addSignalListener(signal, stop);
-  }
+export function onStopSignals(stop: (signal: StopSignal) => void): void {
+  for (const signal of STOP_SIGNALS) Deno.addSignalListener(signal, () => stop(signal));
 }
 
 /** A signal that is aborted when the program is told to end, as by Ctrl-C: see {@linkcode onStopSignals}. */
@@ -107,7 +110,8 @@ export function stopSignal(): AbortSignal {
 
 /**
  * Runs a command: an expected failure is one line and exit code 1, a usage error 2, a bug keeps its stack.
- * That nobody reads its output any longer ends it as well as anything does. `voice`: how it speaks.
+ * That nobody reads its output any longer ends it as well as anything does. At the end it waits until all
+ * that was sent is taken. `voice`: how it speaks.
  *
  * @example A program that counts until Ctrl-C
  * ```ts
@@ -129,15 +133,35 @@ export async function runCommand(
   voice: Voice = FOR_PEOPLE,
 ): Promise<never> {
   speakAs(voice);
-  let code = 1;
+  let code: number;
   try {
     code = await command();
   } catch (error) {
-    if (error instanceof UsageError) code = 2;
-    if (error instanceof OutputError && error.closed) code = 0;
-    else fail(error, { exitCode: code, bug: !(error instanceof UsageError || isExpected(error)) });
+    code = failed(error);
   }
+  sayLeftOut();
+  await standardOutput.flush().catch((error) => {
+    if (code === 0) code = failed(error); // else why it has failed is said
+  });
+  await standardError.flush().catch(() => {}); // there is nobody to tell
   Deno.exit(code);
+}
+
+/** Says why a command has failed; its exit code. */
+function failed(error: unknown): number {
+  if (error instanceof OutputError && error.closed) return 0;
+  const exitCode = error instanceof UsageError ? 2 : 1;
+  standardError.room = Infinity;
+  fail(error, { exitCode, bug: !(error instanceof UsageError || isExpected(error)) });
+  return exitCode;
+}
+
+function sayLeftOut(): void {
+  const counts = { output: standardOutput.leftOut, error: standardError.leftOut };
+  standardError.room = Infinity;
+  for (const [name, count] of Object.entries(counts)) {
+    if (count > 0) warn(`${count} lines are left out of standard ${name}: it was not read in time`);
+  }
 }
 
 function isExpected(error: unknown): boolean {

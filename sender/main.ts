@@ -5,6 +5,7 @@ import { giveUpPermissions } from "../ffi/give_up_permissions.ts";
 import { pinToCore } from "../ffi/host.ts";
 import { onStopSignals, print, runCommand, turn } from "../ffi/usage.ts";
 import { voiceOf } from "../ffi/json_voice.ts";
+import { standardOutput } from "../ffi/outlet.ts";
 import { describeVersion } from "../ffi/version.ts";
 import { say } from "../ffi/voice.ts";
 import { LinkWatch } from "./link_watch.ts";
@@ -57,8 +58,8 @@ async function main(): Promise<number> {
 function report(stats: SendStats, { json, log, rateHz }: SendOptions): void {
   const [first, ...more] = linesOf(stats, rateHz);
   if (log === "json") say(first, { statistics: stats });
-  if (json) print(JSON.stringify({ ...stats, final: true }));
-  else if (log === "text") [first, ...more].forEach(print);
+  const lines = json ? [JSON.stringify({ ...stats, final: true })] : [first, ...more];
+  if (json || log === "text") lines.forEach((line) => standardOutput.send(`${line}\n`));
 }
 
 function linesOf(stats: SendStats, rateHz: number): string[] {

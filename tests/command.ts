@@ -3,6 +3,8 @@
  */
 const root = new URL("..", import.meta.url).pathname;
 
+const SERVED = /(?:metrics|dashboard) at http:\/\/([^/]+)\//;
+
 /** A finished command. */
 export interface Finished {
   code: number;
@@ -15,6 +17,8 @@ export interface Running {
   process: Deno.ChildProcess;
   /** Resolves once standard output has shown `text`. */
   shown(text: string): Promise<void>;
+  /** Resolves with the address that `--metrics` or `--dashboard` got, wherever it is said; "" if never. */
+  served(): Promise<string>;
   /** Resolves once an object of `--json` that it has shown is enough, or it has ended. */
   counted(enough: (statistics: AnyStatistics) => boolean): Promise<void>;
   finished: Promise<Finished>;
@@ -49,19 +53,19 @@ export function startProgram(
     stderr: "piped",
   }).spawn();
   const timer = setTimeout(() => process.kill("SIGKILL"), limitMs);
-  let stdout = "", ended = false;
+  let stdout = "", stderr = "", ended = false;
   const waiting: { enough: () => boolean; resolve: () => void }[] = [];
-  const read = async () => {
-    for await (const chunk of process.stdout.pipeThrough(new TextDecoderStream())) {
-      stdout += chunk;
+  const read = async (stream: ReadableStream<Uint8Array>, take: (chunk: string) => void) => {
+    for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
+      take(chunk);
       for (const { enough, resolve } of waiting) if (enough()) resolve();
     }
   };
   const finish = async () => {
-    const [stderr, { code }] = await Promise.all([
-      new Response(process.stderr).text(),
+    const [{ code }] = await Promise.all([
       process.status,
-      read(),
+      read(process.stdout, (chunk) => stdout += chunk),
+      read(process.stderr, (chunk) => stderr += chunk),
     ]);
     clearTimeout(timer);
     ended = true;
@@ -76,7 +80,9 @@ export function startProgram(
   const shown = (text: string) => until(() => stdout.includes(text));
   const counted = (enough: (statistics: AnyStatistics) => boolean) =>
     until(() => objects(stdout.slice(0, stdout.lastIndexOf("\n") + 1)).some(enough));
-  return { process, shown, counted, finished };
+  const address = () => SERVED.exec(stdout + stderr)?.[1];
+  const served = () => until(() => address() !== undefined).then(() => address() ?? "");
+  return { process, shown, served, counted, finished };
 }
 
 /** Runs a command to its end. */

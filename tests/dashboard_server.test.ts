@@ -15,11 +15,10 @@ import { EventReader } from "./event_reader.ts";
 import { FakeCapture } from "./fake_capture.ts";
 
 const column = (name: typeof COLUMNS[number]) => COLUMNS.indexOf(name);
-const ADDRESS = "127.0.0.1:8080", PAGE = `http://${ADDRESS}/`;
+const PAGE = "http://127.0.0.1:8080/";
 
-function siteOf(capture: FakeCapture, address = ADDRESS): Site {
-  const dashboard = parseListenAddress(address);
-  return dashboardSite({ dashboard, captures: [capture.watched], nsPerTick: 1 });
+function siteOf(capture: FakeCapture): Site {
+  return dashboardSite({ captures: [capture.watched], nsPerTick: 1 });
 }
 
 async function ask(site: Site, path: string, init: RequestInit = {}): Promise<Response> {
@@ -102,7 +101,6 @@ Deno.test("the dashboard's files are there with their types and strict headers",
     const response = await ask(site, path), { headers } = response;
     assertEquals(response.status, 200, path);
     assertMatch(headers.get("content-security-policy")!, /^default-src 'none'; script-src 'self'/);
-    assertEquals(headers.get("x-content-type-options"), "nosniff");
     assertEquals(headers.get("referrer-policy"), "no-referrer");
     assertEquals(headers.get("access-control-allow-origin"), null);
     const type = path.endsWith(".js") ? /javascript/ : path.endsWith(".css") ? /css/ : /./;
@@ -120,39 +118,6 @@ Deno.test("the dashboard's own files name no other host, and hold no script or s
     assertEquals(elsewhere.filter((url) => !url.startsWith("http://www.w3.org/")), [], path);
     if (path === "/") assertEquals(/ style=|<style|<script>| on\w+=/.test(text), false);
   }
-});
-
-Deno.test("the dashboard on loopback answers only to names of this machine, against DNS rebinding", async () => {
-  const status = async (address: string, url: string) => {
-    const site = siteOf(new FakeCapture(), address);
-    return (await site.pages["/"](new Request(url))).status;
-  };
-  for (const host of ["127.0.0.1:8080", "localhost:9999", "[::1]:8080", "127.1.2.3", "LOCALHOST"]) {
-    assertEquals(await status(ADDRESS, `http://${host}/`), 200, host);
-    assertEquals(await status("[::1]:8080", `http://${host}/`), 200, host);
-  }
-  for (
-    const host of ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1"]
-  ) {
-    assertEquals(await status(ADDRESS, `http://${host}/`), 421, host);
-    assertEquals(await status("localhost:8080", `http://${host}/`), 421, host);
-    assertEquals(await status("0.0.0.0:8080", `http://${host}/`), 200, host);
-  }
-});
-
-Deno.test("the dashboard is followed by links from other sites, but is no part of them", async () => {
-  const site = siteOf(new FakeCapture());
-  const status = async (path: string, from: string, mode: string) => {
-    const headers = { "sec-fetch-site": from, "sec-fetch-mode": mode };
-    const response = await ask(site, path, { headers });
-    await response.body?.cancel();
-    return response.status;
-  };
-  assertEquals(await status("/", "cross-site", "navigate"), 200);
-  assertEquals(await status("/events", "same-origin", "cors"), 200);
-  assertEquals(await status("/events", "cross-site", "cors"), 403);
-  assertEquals(await status("/events", "same-site", "cors"), 403);
-  assertEquals(await status("/dashboard.js", "cross-site", "no-cors"), 403);
 });
 
 Deno.test("/events begins with the history and goes on with each second", async () => {

@@ -155,6 +155,25 @@ test("capture --watch goes on while its terminal is stopped, and drops nothing",
   assertMatch(text, /consumed \+ 0 waiting/);
 });
 
+test("capture --watch whose terminal is stopped waits with the summary until a second signal, or until it goes on", async () => {
+  for (const goesOn of [true, false]) {
+    const pty = await watching("-r 60");
+    await pty.seen((screen) => numbersOf(screen.match(/^received .*/m)?.[0])[0] > 0);
+    await pty.setFlags("ixon");
+    await pty.type("\x13");
+    await after(1000);
+    const [, pid] = pty.first;
+    Deno.kill(pid, "SIGTERM");
+    await after(2500);
+    if (goesOn) await pty.type("\x11");
+    else Deno.kill(pid, "SIGTERM");
+    assertEquals(await pty.ended(), goesOn ? 0 : 143);
+    if (!goesOn) continue;
+    assertRestored(pty);
+    assertMatch(pty.grid.toString(), /^received {3}[1-9]/m);
+  }
+});
+
 test("capture --watch gives the terminal to the shell on Ctrl-Z, and takes it again", async () => {
   const pty = new Pty("exec bash --norc --noprofile -i", NORMAL);
   await pty.seen((screen) => /[#$]$/m.test(screen));
@@ -171,7 +190,7 @@ test("capture --watch gives the terminal to the shell on Ctrl-Z, and takes it ag
   );
   await pty.type("q");
   await pty.seen((screen, { alternate, cursor }) =>
-    !alternate && cursor && /^received/m.test(screen)
+    !alternate && cursor && /^received[^]*[#$]$/m.test(screen) // the shell reads again
   );
   await pty.type("exit\r");
   assertEquals(await pty.ended(), 0);

@@ -5,7 +5,7 @@
 import { Terminal } from "../capture/monitor/watch/terminal.ts";
 import { HeldMessages } from "../capture/monitor/watch/held_messages.ts";
 
-const terminal = new Terminal({ onChange() {}, onKey() {}, onFailed() {} });
+const terminal = new Terminal({ onChange() {}, onKey() {} });
 const messages = new HeldMessages();
 terminal.enter();
 addEventListener("unload", () => messages.release());

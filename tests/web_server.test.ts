@@ -1,8 +1,9 @@
 import { assert, assertEquals, assertLess, assertMatch, assertRejects } from "@std/assert";
 import { CaptureError } from "../capture/background_capture.ts";
 import { CaptureState } from "../capture/capture_state.ts";
-import { parseListenAddress } from "../capture/monitor/listen_address.ts";
+import { type ListenAddress, parseListenAddress } from "../capture/monitor/listen_address.ts";
 import type { Statistics } from "../capture/monitor/statistics.ts";
+import { refusal } from "../capture/monitor/visitors.ts";
 import type { WebOrders } from "../capture/monitor/web_orders.ts";
 import { WebServer } from "../capture/monitor/web_server.ts";
 import { TickRing } from "../engine/tick_ring.ts";
@@ -38,6 +39,76 @@ Deno.test("WebServer listens once it has started, and no longer once it has stop
   assertEquals(await (await fetch(url)).text(), "ok\n");
   await web.stop();
   await assertRejects(() => fetch(url), TypeError);
+});
+
+const HERE = parseListenAddress("127.0.0.1:8080");
+
+Deno.test("refusal lets nobody but names of this machine in on loopback, against DNS rebinding", () => {
+  const status = (address: ListenAddress, url: string) =>
+    refusal(new Request(url), address)?.status;
+  const six = parseListenAddress("[::1]:8080"), any = parseListenAddress("0.0.0.0:8080");
+  for (const host of ["127.0.0.1:8080", "localhost:9999", "[::1]:8080", "127.1.2.3", "LOCALHOST"]) {
+    assertEquals(status(HERE, `http://${host}/`), undefined, host);
+    assertEquals(status(six, `http://${host}/`), undefined, host);
+  }
+  for (
+    const host of ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1"]
+  ) {
+    assertEquals(status(HERE, `http://${host}/`), 421, host);
+    assertEquals(status(parseListenAddress("localhost:8080"), `http://${host}/`), 421, host);
+    assertEquals(status(any, `http://${host}/`), undefined, host);
+  }
+});
+
+Deno.test("refusal lets links from other sites in, but nothing that would become a part of them", () => {
+  const status = (from: string, mode: string) => {
+    const headers = { "sec-fetch-site": from, "sec-fetch-mode": mode };
+    return refusal(new Request("http://127.0.0.1:8080/", { headers }), HERE)?.status;
+  };
+  assertEquals(status("cross-site", "navigate"), undefined);
+  assertEquals(status("same-origin", "cors"), undefined);
+  assertEquals(status("cross-site", "cors"), 403);
+  assertEquals(status("same-site", "cors"), 403);
+  assertEquals(status("cross-site", "no-cors"), 403);
+});
+
+/** The head of an answer to a request with these headers: fetch() would choose some itself. */
+async function headOf(at: string, path: string, ...headers: string[]): Promise<string> {
+  using client = await Deno.connect({ hostname: at.split(":")[0], port: Number(at.split(":")[1]) });
+  const request = [`GET ${path} HTTP/1.1`, ...headers, "", ""].join("\r\n");
+  await client.write(new TextEncoder().encode(request));
+  let text = "";
+  const decoder = new TextDecoder(), bytes = new Uint8Array(4096);
+  while (!text.includes("\r\n\r\n")) {
+    const length = await client.read(bytes);
+    if (length === null) break;
+    text += decoder.decode(bytes.subarray(0, length), { stream: true });
+  }
+  return text.split("\r\n\r\n")[0].toLowerCase();
+}
+
+Deno.test("WebServer refuses web pages from elsewhere on every path of both its sites", async () => {
+  const dashboard = parseListenAddress("127.0.0.1:0");
+  const metrics = parseListenAddress("127.1.1.1:0"); // of another text, so that there are two servers
+  const web = await WebServer.start({ ...orders(), metrics, dashboard });
+  const paths = [
+    ...["/metrics", "/health", "/nothing"].map((path) => [web.listening.metrics!, path]),
+    ...["/", "/events", "/health"].map((path) => [web.listening.dashboard!, path]),
+  ];
+  for (const [at, path] of paths) {
+    for (
+      const [status, ...headers] of [
+        [path === "/nothing" ? 404 : 200, `Host: ${at}`],
+        [421, "Host: evil.example"],
+        [403, `Host: ${at}`, "Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: cors"],
+      ] as const
+    ) {
+      const head = await headOf(at, path, ...headers);
+      assertEquals(Number(head.split(" ")[1]), status, `${path} ${headers}`);
+      assert(head.includes("x-content-type-options: nosniff"), head);
+    }
+  }
+  await web.stop();
 });
 
 Deno.test("WebServer tells the commit where it is known", async () => {

@@ -7,7 +7,7 @@ import type { CaptureGroup } from "../capture_group.ts";
 import type { CaptureWriter } from "../capture_writer.ts";
 import type { DebugLog } from "./debug_log.ts";
 import type { FilterDescription } from "../filter_report.ts";
-import { print } from "../../ffi/print.ts";
+import { standardOutput } from "../../ffi/outlet.ts";
 import { type LogStyle, say } from "../../ffi/voice.ts";
 import type { WebServer } from "./web_server.ts";
 import { collect, headline, liveLine, type Sample, summary } from "./statistics.ts";
@@ -54,8 +54,10 @@ export class Reporter {
     if (second === this.#second) return;
     this.#second = second;
     web?.post(s);
-    if (json) print(JSON.stringify(s));
-    else if (!quiet && log === "text" && view === undefined) print(liveLine(s));
+    if (json) standardOutput.offer(`${JSON.stringify(s)}\n`);
+    else if (!quiet && log === "text" && view === undefined) {
+      standardOutput.offer(`${liveLine(s)}\n`);
+    }
     debug?.log(s);
     this.#last = s;
   }
@@ -65,8 +67,8 @@ export class Reporter {
     this.#last = { elapsedNs: 0, received: 0, bytes: 0 };
     const { json, log, debug, web } = this.options, { statistics: s } = this.#collect(true);
     if (log === "json") say(headline(s), { statistics: s });
-    if (json) print(JSON.stringify(s));
-    else if (log === "text") print(summary(s));
+    if (json) standardOutput.send(`${JSON.stringify(s)}\n`);
+    else if (log === "text") standardOutput.send(`${summary(s)}\n`);
     web?.post(s);
     debug?.log(s);
   }

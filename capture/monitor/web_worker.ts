@@ -2,6 +2,7 @@
  * Purpose: the web thread: serves what `--metrics` and `--dashboard` ask for, over HTTP.
  */
 import type { ListenAddress } from "./listen_address.ts";
+import { refusal } from "./visitors.ts";
 import type { WebMessage, WebNews, WebOrders } from "./web_orders.ts";
 import { type Page, type Site, sitesOf } from "./web_sites.ts";
 
@@ -54,7 +55,7 @@ function listen(name: string, address: ListenAddress, pages: Site["pages"]): Lis
   try {
     const abort = new AbortController(), { signal } = abort;
     const options = { hostname, port, signal, onListen: () => {}, onError: failed };
-    const server = Deno.serve(options, (request) => answer(request, pages));
+    const server = Deno.serve(options, (request) => answer(request, address, pages));
     const { addr } = server;
     const host = addr.hostname.includes(":") ? `[${addr.hostname}]` : addr.hostname;
     return { server, abort, at: `${host}:${addr.port}` };
@@ -82,7 +83,21 @@ function stateOf(error: Error): string | undefined {
     : undefined;
 }
 
-function answer(request: Request, pages: Site["pages"]): Response | Promise<Response> {
+async function answer(
+  request: Request,
+  address: ListenAddress,
+  pages: Site["pages"],
+): Promise<Response> {
+  return asIs(refusal(request, address) ?? await pageFor(request, pages));
+}
+
+/** Whatever it is, a browser shall not guess that it is something else. */
+function asIs(response: Response): Response {
+  response.headers.set("x-content-type-options", "nosniff");
+  return response;
+}
+
+function pageFor(request: Request, pages: Site["pages"]): Response | Promise<Response> {
   const path = URL.parse(request.url)?.pathname ?? "";
   const page: Page | undefined = Object.hasOwn(pages, path) ? pages[path] : undefined;
   if (page === undefined) {
@@ -98,7 +113,7 @@ function answer(request: Request, pages: Site["pages"]): Response | Promise<Resp
 function failed(error: unknown): Response {
   const { message, stack = message } = error as Error;
   tell({ type: "broken", message: `Cannot show a page: ${message}: report this`, stack });
-  return new Response("This page is broken\n", { status: 500, headers: TEXT });
+  return asIs(new Response("This page is broken\n", { status: 500, headers: TEXT }));
 }
 
 function tell(news: WebNews): void {

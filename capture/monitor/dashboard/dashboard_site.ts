@@ -14,21 +14,19 @@ import { EventStreams, MOST_READERS } from "./event_streams.ts";
 import { History } from "./history.ts";
 import { FILES } from "./page_files.ts";
 import { SecondService } from "./second_service.ts";
-import { refusal } from "./visitors.ts";
 
 /** Nothing from elsewhere, nothing written into the page itself, no frame around it. */
 const HEADERS = {
   "content-security-policy":
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; " +
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-  "x-content-type-options": "nosniff",
   "referrer-policy": "no-referrer",
   "cross-origin-resource-policy": "same-origin",
   "cache-control": "no-store",
 };
 
-/** The dashboard of a capture; `orders.dashboard` must be there. */
-export function dashboardSite({ dashboard, captures, nsPerTick }: WebOrders): Site {
+/** The dashboard of a capture. */
+export function dashboardSite({ captures, nsPerTick }: WebOrders): Site {
   const history = new History(), streams = new EventStreams();
   const service = new SecondService(captures, nsPerTick);
   const threads = captures.map(({ port, core, mode }) => ({ port, core, mode }));
@@ -50,10 +48,9 @@ export function dashboardSite({ dashboard, captures, nsPerTick }: WebOrders): Si
   for (const [path, { text, type }] of Object.entries(FILES)) {
     pages[path] = () => new Response(text, { headers: { "content-type": type } });
   }
-  const guarded = (page: Page): Page => async (request) =>
-    withHeaders(refusal(request, dashboard!) ?? await page(request));
+  const strict = (page: Page): Page => async (request) => withHeaders(await page(request));
   return {
-    pages: Object.fromEntries(Object.entries(pages).map(([path, page]) => [path, guarded(page)])),
+    pages: Object.fromEntries(Object.entries(pages).map(([path, page]) => [path, strict(page)])),
     update: (statistics) => {
       const row = history.push(statistics, service.take());
       streams.send({ name: "second", id: history.id, data: { row, statistics } });

@@ -6,7 +6,6 @@
  *                         rates       lines    changes    without waiting
  * ```
  */
-import type { OutputError } from "../../../ffi/print.ts";
 import { complain, messageOf } from "../../../ffi/voice.ts";
 import { SERVICE_BOUNDS_NS } from "../statistics.ts";
 import { HeldMessages } from "./held_messages.ts";
@@ -43,7 +42,6 @@ export class LiveView {
       this.#draw();
     },
     onKey: (keys) => this.#press(keys),
-    onFailed: (error) => this.#failure = error,
   });
   readonly #said = () => this.#messages.release();
   #recent: Recent | undefined;
@@ -51,7 +49,6 @@ export class LiveView {
   #holding = false;
   #broken = false;
   #left: Promise<void> | undefined;
-  #failure: OutputError | undefined;
 
   constructor(readonly options: LiveViewOptions) {
     this.#history = new History(options.nsPerTick, SERVICE_BOUNDS_NS);
@@ -75,13 +72,8 @@ export class LiveView {
     this.#messages.hold();
   }
 
-  /**
-   * Takes a sample, and draws it, unless the terminal has not taken the last frame yet.
-   *
-   * @throws {OutputError} where the terminal has taken no more.
-   */
+  /** Takes a sample, and draws it, unless the terminal has not taken the last frame yet. */
   show(sample: Sample): void {
-    if (this.#failure !== undefined) throw this.#failure;
     this.#recent = this.#history.add(sample);
     if (!this.#holding) this.#draw();
   }

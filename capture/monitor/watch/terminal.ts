@@ -9,12 +9,14 @@
  * ```
  */
 import { suspend } from "../../../ffi/host.ts";
-import { OutputError } from "../../../ffi/print.ts";
+import { standardOutput } from "../../../ffi/outlet.ts";
 import type { Size } from "./view.ts";
 
 /** Alternate screen, no cursor, and lines that are too long end at the edge (xterm's control sequences). */
 const ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J\x1b[H";
 const LEAVE = "\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l";
+/** How long it is waited for where it takes nothing. */
+const PATIENCE_MS = 1000;
 /** Where a terminal does not know its size. */
 const USUAL: Size = { columns: 80, rows: 24 };
 
@@ -29,8 +31,6 @@ export interface TerminalEvents {
   /** Its size has changed, or the program goes on after it was stopped: all must be drawn. */
   onChange(): void;
   onKey(key: string): void;
-  /** It takes no more. */
-  onFailed(error: OutputError): void;
 }
 
 /** Why nothing can be drawn on standard output; `undefined`: it can. Asks for no permission. */
@@ -49,11 +49,10 @@ export function terminalKind(): TerminalKind {
 
 /** Standard output, and standard input where it is a terminal. */
 export class Terminal {
-  readonly #encoder = new TextEncoder();
   readonly #keys = Deno.stdin.isTerminal();
   readonly #undo: (() => void)[] = [];
-  #writing: Promise<void> | undefined;
   #entered = false;
+  #raw = false;
 
   constructor(readonly events: TerminalEvents) {}
 
@@ -64,7 +63,7 @@ export class Terminal {
 
   /** Whether it has not taken yet what was written last. */
   get busy(): boolean {
-    return this.#writing !== undefined;
+    return standardOutput.busy;
   }
 
   /** Its size now. */
@@ -86,31 +85,45 @@ export class Terminal {
 
   /** Sends `text`; to be called while it is not `busy`. */
   write(text: string): void {
-    this.#writing = this.#send(this.#encoder.encode(text)).catch((error) => {
-      this.events.onFailed(outputError(error));
-    }).finally(() => this.#writing = undefined);
+    if (this.#entered) standardOutput.send(text);
   }
 
-  /** Gives it back, once it has taken what was written. */
+  /** Gives it back, and waits until it has taken what was written, but not for long. */
   async leave(): Promise<void> {
-    await this.#writing;
-    this.#release();
+    await this.#giveBack();
     this.#undo.splice(0).forEach((undo) => undo());
+    if (this.#raw) addEventListener("unload", this.#echo);
   }
 
   #take(): void {
+    this.#raw = this.#keys;
     if (this.#keys) Deno.stdin.setRaw(true, { cbreak: true }); // Ctrl-C and Ctrl-Z stay signals
     this.#entered = true;
-    this.#sendNow(ENTER);
+    this.write(ENTER);
+  }
+
+  async #giveBack(): Promise<void> {
+    if (!this.#entered) return;
+    this.#entered = false;
+    standardOutput.send(LEAVE);
+    await standardOutput.settle(PATIENCE_MS);
+    if (!standardOutput.busy) this.#echo();
   }
 
   /** Gives it back at once, whatever is under way; a second time does nothing. */
   readonly #release = (): void => {
     if (!this.#entered) return;
     this.#entered = false;
+    standardOutput.sendNow(LEAVE);
+    this.#echo();
+  };
+
+  /** Linux lets the mode be changed only after all that is being written is taken. */
+  readonly #echo = (): void => {
+    if (!this.#raw || standardOutput.givenUp) return;
+    this.#raw = false;
     try {
-      this.#sendNow(LEAVE);
-      if (this.#keys) Deno.stdin.setRaw(false);
+      Deno.stdin.setRaw(false);
     } catch {
       // It is gone.
     }
@@ -118,9 +131,10 @@ export class Terminal {
 
   #listen(): void {
     const change = () => this.events.onChange();
-    const stop = () => {
-      this.#release();
+    const stop = async () => {
+      await this.#giveBack();
       suspend();
+      if (this.#undo.length === 0) return; // it has been left meanwhile
       this.#take();
       change();
     };
@@ -149,24 +163,10 @@ export class Terminal {
       // It is gone: SIGHUP says so, too.
     }
   }
-
-  async #send(bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.length;) at += await Deno.stdout.write(bytes.subarray(at));
-  }
-
-  #sendNow(text: string): void {
-    const bytes = this.#encoder.encode(text);
-    for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
-  }
 }
 
 /** A variable of the environment, where we may read it. */
 function variable(name: string): string | undefined {
   const { state } = Deno.permissions.querySync({ name: "env", variable: name });
   return state === "granted" ? Deno.env.get(name) : undefined;
-}
-
-function outputError(error: unknown): OutputError {
-  const { code = "EIO" } = error as { code?: string };
-  return new OutputError(code === "EPIPE", code);
 }
