@@ -228,12 +228,11 @@ Deno.test("WebServer serves the dashboard from a thread that may do nothing else
   );
   for (const statistics of capture.seconds(1, 5)) server.post(statistics);
   server.post(capture.at(6, true));
-  const began = performance.now(), stopped = server.stop();
+  const stopped = server.stop();
   let last;
   for (let event; (event = await events.next()) !== undefined;) last = event.name;
   assertEquals(last, "end");
-  await stopped;
-  assert(performance.now() - began < 450, "although somebody does not read");
+  assertEquals(await stopped, true, "although somebody does not read");
   lazy.close();
 });
 

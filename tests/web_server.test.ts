@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertLess, assertMatch, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { CaptureError } from "../capture/background_capture.ts";
 import { CaptureState } from "../capture/capture_state.ts";
 import { type ListenAddress, parseListenAddress } from "../capture/monitor/listen_address.ts";
@@ -123,10 +123,11 @@ Deno.test("WebServer tells the commit where it is known", async () => {
 Deno.test("WebServer stops in time although a client keeps its connection and reads nothing", async () => {
   const web = await WebServer.start(orders()), at = web.listening.metrics!;
   using client = await Deno.connect({ hostname: "127.0.0.1", port: Number(at.split(":")[1]) });
-  await client.write(new TextEncoder().encode(`GET /metrics HTTP/1.1\r\nHost: ${at}\r\n\r\n`));
-  const began = performance.now();
-  await web.stop();
-  assertLess(performance.now() - began, 900);
+  const requests = `GET /metrics HTTP/1.1\r\nHost: ${at}\r\n\r\n`.repeat(5000); // tens of MB to answer
+  client.write(new TextEncoder().encode(requests)).catch(() => {}); // it may never be taken
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  const said = await complaintsOf(async () => assertEquals(await web.stop(), true));
+  assertEquals(said, []);
 });
 
 Deno.test("WebServer that dies is complained of once, and can still be posted to and stopped", async () => {
@@ -137,9 +138,7 @@ Deno.test("WebServer that dies is complained of once, and can still be posted to
     web.post(null as unknown as Statistics); // no such thing is ever sent
     await until(() => heard.length > 0);
     web.post({} as Statistics);
-    const began = performance.now();
-    await web.stop();
-    assertLess(performance.now() - began, 400);
+    assertEquals(await web.stop(), true);
   });
   assertEquals([all, heard.length], [[], 1]);
   assertMatch(heard[0], /^Cannot go on serving: .*; the capture goes on$/);

@@ -8,7 +8,8 @@ import type { ListenAddress } from "./listen_address.ts";
 import type { Statistics } from "./statistics.ts";
 import type { WebMessage, WebNews, WebOrders } from "./web_orders.ts";
 
-const END_MS = 500;
+/** It cuts its connections off itself before that, see web_worker.ts. */
+const END_MS = 1000;
 
 /** A web server on a thread of its own. */
 export class WebServer {
@@ -64,10 +65,17 @@ export class WebServer {
     this.#worker.postMessage({ type: "statistics", statistics } satisfies WebMessage);
   }
 
-  /** Ends it: who is connected has then got the last statistics. */
-  async stop(): Promise<void> {
+  /**
+   * Ends it: who is connected has then got the last statistics. Resolves with whether it has ended; if not in
+   * time, it is left alone.
+   */
+  async stop(): Promise<boolean> {
     this.#worker.postMessage({ type: "end" } satisfies WebMessage);
-    await Promise.race([this.#ended, new Promise((resolve) => setTimeout(resolve, END_MS))]);
+    const late = Promise.withResolvers<boolean>();
+    const timer = setTimeout(() => late.resolve(false), END_MS);
+    const ended = await Promise.race([this.#ended.then(() => true), late.promise]);
+    clearTimeout(timer);
+    return ended;
   }
 }
 

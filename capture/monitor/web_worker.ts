@@ -39,11 +39,13 @@ function start(orders: WebOrders): (message: WebMessage) => Promise<void> {
 }
 
 async function end(sites: readonly Site[], servers: readonly Listening[]): Promise<void> {
+  ending = true;
   await Promise.all(sites.map((site) => site.end()));
   await Promise.all(servers.map(async ({ server, abort }) => {
-    const late = setTimeout(() => abort.abort(), END_MS);
-    await server.shutdown();
-    clearTimeout(late);
+    const late = Promise.withResolvers<void>(), timer = setTimeout(late.resolve, END_MS);
+    await Promise.race([server.shutdown().catch(() => {}), late.promise]);
+    clearTimeout(timer);
+    abort.abort();
   }));
   tell({ type: "ended" });
   close();
@@ -120,13 +122,15 @@ function tell(news: WebNews): void {
   postMessage(news);
 }
 
-/** Before it listens, it cannot be served; afterwards it is a bug of ours. */
+/** Before it listens, it cannot be served; afterwards it is a bug of ours, or an answer that was cut off at the end. */
 function die(error: unknown): void {
+  if (ending) return;
   const { message, cause, stack } = error as Error;
   tell({ type: "failed", message, expected: cause === "expected", stack });
   close();
 }
 
+let ending = false;
 let running: ((message: WebMessage) => Promise<void>) | undefined;
 addEventListener("message", async ({ data }: MessageEvent<WebOrders | WebMessage>) => {
   try {
