@@ -43,8 +43,8 @@ export class JsonHandler implements Handler {
   handle(record: LogRecord): void {
     const { timestamp, level, rawMessage, properties } = record;
     const time = new Date(timestamp).toISOString(), stage = stageOf(record);
-    const line = JSON.stringify({ time, level, stage, message: rawMessage, ...properties });
-    standardError.offer(`${line}\n`);
+    const line = { time, level, stage, message: rawMessage, ...sayable(properties) };
+    standardError.offer(`${JSON.stringify(line)}\n`);
   }
 }
 
@@ -89,4 +89,18 @@ export function getLogger(name: string): Logger {
 
 function stageOf({ category }: LogRecord): string {
   return category.slice(1).join(".");
+}
+
+/** The fields that JSON has a form for: it has none for a BigInt, or for what holds itself. */
+function sayable(fields: Fields): Fields {
+  return Object.fromEntries(
+    Object.entries(fields).filter(([, value]) => {
+      try {
+        JSON.stringify(value);
+        return true;
+      } catch {
+        return false;
+      }
+    }),
+  );
 }

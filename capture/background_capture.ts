@@ -191,12 +191,12 @@ function programHost(): string[] {
 }
 
 function newWorker(port: string): Worker {
-  const file = fileOf(port);
+  const file = fileOf(port), permissions = workerPermissions(file);
   try {
     return new Worker(import.meta.resolve("./worker.ts"), {
       type: "module",
       name: "capture",
-      deno: { permissions: workerPermissions(file) },
+      deno: { permissions },
     });
   } catch (error) {
     if (!(error instanceof Deno.errors.NotCapable)) throw error;
@@ -204,10 +204,16 @@ function newWorker(port: string): Worker {
       `Cannot open "${port}": reading the program${
         file === undefined ? "" : " and the file"
       }, or ` +
-        `the native library, was not allowed: run with -P=capture`,
+        `the native library, was not allowed: run with ${flagsOf(permissions)}`,
       true,
     );
   }
+}
+
+/** What gives these permissions, as of `deno run`. */
+function flagsOf(permissions: Deno.PermissionOptionsObject): string {
+  return Object.entries(permissions).filter(([, scope]) => scope.length > 0)
+    .map(([name, scope]) => `--allow-${name}=${scope.join(",")}`).join(" ");
 }
 
 /** The file that a port reads. */

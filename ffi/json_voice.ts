@@ -1,12 +1,14 @@
 /**
  * Purpose: `--log`: the voice that a command's arguments ask for, and the one for programs: everything that
  * happens is an object a line on standard error, also what libraries write to the console, and bugs that
- * nobody caught. Nothing plain is left.
+ * nobody caught. Plain is only what Deno itself prints, and what somebody writes to the streams themselves.
  *
  * ```text
  *  {"time":"2026-01-31T12:00:00.000Z","level":"info","stage":"capture","message":"…", …}
  * ```
  */
+import { Console } from "node:console";
+import { Writable } from "node:stream";
 import { format } from "node:util";
 import { ConsoleHandler, getLogger, JsonHandler, type Logger, setup } from "@std/log";
 import { standardError, standardOutput } from "./outlet.ts";
@@ -61,10 +63,37 @@ function fieldsOf(error: unknown, { exitCode, bug }: Failure): Record<string, un
   return { exitCode, stack, ...more };
 }
 
+/** Of the console, what only a console knows how to write. */
+const SHAPED = [
+  "assert",
+  "count",
+  "countReset",
+  "dir",
+  "dirxml",
+  "table",
+  "time",
+  "timeEnd",
+  "timeLog",
+] as const;
+
 /** What others write to the console. */
 function takeConsole(logger: Logger): void {
+  const shaped = new Console({
+    stdout: textsTo((text) => logger.info(text)),
+    stderr: textsTo((text) => logger.error(text)),
+  });
+  for (const name of SHAPED) Object.assign(console, { [name]: shaped[name].bind(shaped) });
   console.debug = (...words) => logger.debug(format(...words));
   console.log = console.info = (...words) => logger.info(format(...words));
   console.warn = (...words) => logger.warn(format(...words));
   console.error = console.trace = (...words) => logger.error(format(...words));
+}
+
+/** A stream whose texts, each a write of its own, are handed on without their last line end. */
+function textsTo(take: (text: string) => void): Writable {
+  const write = (text: string, _encoding: string, done: () => void) => {
+    take(text.replace(/\n$/, ""));
+    done();
+  };
+  return new Writable({ decodeStrings: false, write });
 }

@@ -110,3 +110,27 @@ Deno.test("asUsage turns a caller's mistakes into usage errors, also those of a 
   assertThrows(() => asUsage(raise(new Error("d"))), Error, "d");
   assertEquals(await asUsage(() => Promise.resolve(1)), 1);
 });
+
+Deno.test("BackgroundCapture.start without permission names the flags that are enough", async () => {
+  const script = Deno.makeTempFileSync({ suffix: ".ts" }), root = new URL("..", import.meta.url);
+  Deno.writeTextFileSync(
+    script,
+    `import { BackgroundCapture, TickRing } from "${new URL("mod.ts", root)}";
+     const options = { port: "${network}-flags:1", ticks: TickRing.create(256) };
+     await BackgroundCapture.start(options)
+       .then((capture) => capture.stop().then(() => console.log("started")), (error) =>
+         console.log(error.message));`,
+  );
+  const library = new URL("ffi/build/libuspf.so", root).pathname;
+  const tell = async (...flags: string[]) => {
+    const args = ["run", "-q", "--no-prompt", "--config", "deno.json", ...flags, script];
+    const { stdout } = await new Deno.Command(Deno.execPath(), { args, cwd: root }).output();
+    return new TextDecoder().decode(stdout).trim();
+  };
+  const refused = await tell(`--allow-ffi=${library}`, `--allow-read=${library},${library}.json`);
+  const [, flags] = /^Cannot open "soft:.*: run with (--allow-\S+ --allow-\S+)$/.exec(refused) ??
+    [];
+  assert(flags !== undefined, refused);
+  assertEquals(await tell(...flags.split(" ")), "started");
+  Deno.removeSync(script);
+});

@@ -19,11 +19,20 @@ const BUGS: Record<string, () => unknown> = {
     }, 0);
     return new Promise((resolve) => setTimeout(resolve, 1000));
   },
+  "big cause": () => {
+    throw new TypeError("a bug", { cause: { count: 5n } });
+  },
   "no error": () => Promise.reject("just text"),
   "console": () => {
     console.log("a %s of", "log", { a: 1 });
     console.warn("a warning of soft:x{1 and }");
     console.error(new Error("of a library"));
+    console.table([{ a: 1 }]);
+    console.dir({ a: 2 });
+    console.count("counted");
+    console.assert(false, "asserted");
+    console.time("timed");
+    console.timeEnd("timed");
     say("braces {like} these {{ stay }", { fields: { a: ["b\n"] } });
   },
 };
