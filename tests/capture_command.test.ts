@@ -8,6 +8,7 @@ import {
 } from "@std/assert";
 import { describeVersion } from "../ffi/version.ts";
 import { type AnyStatistics, finalOf, objects, run, start } from "./command.ts";
+import { freeUdpPort } from "./free_port.ts";
 
 const NUMBERS = [
   "received",
@@ -67,13 +68,15 @@ Deno.test("capture --json prints one object a line, with every field, that add u
 });
 
 for (
-  const [rx, tx, lossless] of [
-    ["soft:t_cmd:1", "soft:t_cmd:2", false],
-    ["soft:t_cmd{1", "soft:t_cmd}1", true],
-    ["udp:127.0.0.1:45901", "udp:127.0.0.1:45901", false],
+  const [names, lossless] of [
+    [["soft:t_cmd:1", "soft:t_cmd:2"], false],
+    [["soft:t_cmd{1", "soft:t_cmd}1"], true],
+    [["udp:127.0.0.1:PORT", "udp:127.0.0.1:PORT"], false],
   ] as const
 ) {
-  Deno.test(`capture counts on ${rx} what another process sent on ${tx}: sent = received + lost`, async () => {
+  Deno.test(`capture counts on ${names[0]} what another process sent on ${names[1]}: sent = received + lost`, async () => {
+    const number = `${await freeUdpPort()}`;
+    const [rx, tx] = names.map((name) => name.replace("PORT", number));
     const capture = start("capture", ["-i", rx, "--json", "-r", "20"]);
     await capture.shown("{"); // it says something only once it is ready
     const sent = finalOf(await run("send", ["-i", tx, "-c", "200000", "-r", "400000", "--json"]));
@@ -191,7 +194,7 @@ Deno.test("capture --quiet prints only the summary, --print-code the loop, --ver
   assertMatch(quiet.stdout, /^received /);
   const code = await run("capture", [
     "-i",
-    "udp:127.0.0.1:45902",
+    `udp:127.0.0.1:${await freeUdpPort()}`,
     "-p",
     "5001",
     "-r",
@@ -218,8 +221,8 @@ const BAD: [string[], number, RegExp][] = [
   [["-i", "udp:300.1.1.1:5001"], 2, /not an IPv4 address/],
   [["-i", "udp:1.1.1.1:99999"], 2, /port "99999"/],
   [["-i", "soft:"], 2, /not a switch port or a pipe end/],
-  [["-i", "udp:239.1.1.1:45903@nosuch0"], 1, /no such interface "nosuch0"/],
-  [["-i", "udp:203.0.113.1:45904"], 1, /not an address of this machine/],
+  [["-i", "udp:239.1.1.1:5001@nosuch0"], 1, /no such interface "nosuch0"/],
+  [["-i", "udp:203.0.113.1:5001"], 1, /not an address of this machine/],
   [["-b", "0"], 2, /^Cannot use -b "0": out of range/],
   [["-b", "65537"], 2, /out of range/],
   [["-b", "many"], 2, /out of range/],
@@ -293,7 +296,8 @@ Deno.test({
 });
 
 Deno.test("capture says that a port is taken", async () => {
-  for (const port of ["soft:t_taken:1", "soft:t_taken{1", "udp:127.0.0.1:45905"]) {
+  const socket = `udp:127.0.0.1:${await freeUdpPort()}`;
+  for (const port of ["soft:t_taken:1", "soft:t_taken{1", socket]) {
     const first = start("capture", ["-i", port, "--json"]);
     await first.shown("{");
     const { code, stderr } = await run("capture", ["-i", port, "-r", "1"]);

@@ -6,6 +6,7 @@ import { assert, assertEquals, assertGreaterOrEqual, assertLess, assertMatch } f
 import { pushFilter } from "../capture/push_filter.ts";
 import { PacketFilter } from "../filter/packet_filter.ts";
 import { type AnyStatistics, finalOf, objects, run, start } from "./command.ts";
+import { freeUdpPort } from "./free_port.ts";
 import { type FilterPacket, filterPackets } from "./filter_packets.ts";
 import {
   addressed,
@@ -205,7 +206,7 @@ Deno.test("capture --no-decode -f on a soft port counts what another process sen
 });
 
 Deno.test("capture -f on a socket loses nothing between kernel and user space", async () => {
-  const port = "udp:127.0.0.1:45951";
+  const port = `udp:127.0.0.1:${await freeUdpPort()}`;
   const capture = start("capture", ["-i", port, "--json", "-r", "20", "-f", "tick.side == bid"]);
   await capture.shown("{");
   const send = ["-i", port, "-c", "5000", "-r", "20000", "--json"];
@@ -220,11 +221,12 @@ Deno.test("capture -f on a socket loses nothing between kernel and user space", 
 });
 
 Deno.test("capture --no-decode ends when its time is over, and by a signal with its summary", async () => {
-  const timed = await run("capture", ["-i", "udp:127.0.0.1:45952", "--no-decode", "-r", "1"]);
+  const port = `udp:127.0.0.1:${await freeUdpPort()}`;
+  const timed = await run("capture", ["-i", port, "--no-decode", "-r", "1"]);
   assertEquals(timed.code, 0);
   assertMatch(timed.stdout, /for 1 s;[^]*received +0 packets/);
   const started = performance.now();
-  const told = start("capture", ["-i", "udp:127.0.0.1:45952", "--no-decode"]);
+  const told = start("capture", ["-i", port, "--no-decode"]);
   await told.shown("capturing");
   const before = performance.now(), startMs = before - started;
   told.process.kill("SIGINT");
@@ -236,7 +238,8 @@ Deno.test("capture --no-decode ends when its time is over, and by a signal with 
 });
 
 Deno.test("capture --no-decode --wait spin keeps one thread busy, not the one of an engine", async () => {
-  const args = ["-i", "udp:127.0.0.1:45953", "--no-decode", "--wait", "spin", "--json"];
+  const port = `udp:127.0.0.1:${await freeUdpPort()}`;
+  const args = ["-i", port, "--no-decode", "--wait", "spin", "--json"];
   const capture = start("capture", args);
   await capture.shown("{");
   const { pid } = capture.process, before = threadTicks(pid);
@@ -294,7 +297,7 @@ const BAD: [string[], RegExp][] = [
 for (const [args, message] of BAD) {
   Deno.test(`capture ${args.join(" ").slice(0, 60)} is refused with code 2`, async () => {
     // The port could not be opened: the arguments are looked at before.
-    const port = ["-i", "udp:203.0.113.1:45954"];
+    const port = ["-i", "udp:203.0.113.1:5001"];
     const { code, stdout, stderr } = await run("capture", [...port, ...args]);
     assertMatch(stderr, message);
     assertEquals([code, stdout], [2, ""]);

@@ -195,9 +195,8 @@ function freezing(sentence: string, fn: () => Promise<void>): void {
 }
 
 freezing("/health turns red while the capture thread stands still, and green again", async () => {
-  const at = "127.0.0.1:45981";
-  const capture = start("capture", ["-i", "soft:t_stall:1", "--metrics", at], {}, 60_000);
-  await capture.shown("metrics at");
+  const args = ["-i", "soft:t_stall:1", "--metrics", "127.0.0.1:0"];
+  const capture = start("capture", args, {}, 60_000), at = await capture.served();
   const [thread] = workerThreads(capture.process.pid);
   const reason = /^capture thread 0 \("soft:t_stall:1", core \d+\) has not synced for \d+ s\n$/;
   await assertTurnsRed(at, reason, () => FrozenThread.freeze(thread));
@@ -207,9 +206,8 @@ freezing("/health turns red while the capture thread stands still, and green aga
 freezing(
   "/health turns red while the main isolate stands still, on the dashboard, too, and green again",
   async () => {
-    const at = "127.0.0.1:45982";
-    const capture = start("capture", ["-r", "60", "--dashboard", at], {}, 60_000);
-    await capture.shown("dashboard at");
+    const args = ["-r", "60", "--dashboard", "127.0.0.1:0"];
+    const capture = start("capture", args, {}, 60_000), at = await capture.served();
     const main = capture.process.pid;
     const reason =
       /^the engine has taken none of \d+ ticks of ring 0 for \d+ s\n|has been silent for \d+ s\n$/;
@@ -219,17 +217,19 @@ freezing(
 );
 
 Deno.test("/health stays green while a pcap: pipe is quiet, as a wire may be", async () => {
-  const directory = Deno.makeTempDirSync(), pipe = `${directory}/pipe`, at = "127.0.0.1:45983";
+  const directory = Deno.makeTempDirSync(), pipe = `${directory}/pipe`;
   const packets = Array.from({ length: 100 }, (_, i) => ({ bytes: tickPacket(), atNs: i * 1000 }));
   writePcap(`${directory}/file`, packets);
   const bytes = Deno.readFileSync(`${directory}/file`);
   const half = bytes.length - 50 * (16 + packets[0].bytes.length) - 7; // within a packet
   new Deno.Command("mkfifo", { args: [pipe] }).outputSync();
-  const capture = start("capture", ["-i", `pcap:${pipe}`, "--json", "--metrics", at], {}, 60_000);
+  const args = ["-i", `pcap:${pipe}`, "--json", "--metrics", "127.0.0.1:0"];
+  const capture = start("capture", args, {}, 60_000);
   const writer = await Deno.open(pipe, { write: true });
   try {
     await writer.write(bytes.subarray(0, half));
     await capture.counted(({ received }) => received === 49);
+    const at = await capture.served();
     const end = performance.now() + STALL_MS + 1500;
     while (performance.now() < end) {
       assertEquals(await (await fetch(`http://${at}/health`)).text(), "ok\n");

@@ -9,6 +9,8 @@ import { noPromtool, promtool, Scrape } from "./exposition.ts";
 import { noTestbed, Testbed } from "./testbed.ts";
 
 const REJECTED = "uspf_rejected_packets_total", MALFORMED = "uspf_malformed_packets_total";
+/** Any free port of this machine: which, the command says. */
+const ANY = "127.0.0.1:0";
 const NO_IPV6 = (() => {
   try {
     Deno.listen({ hostname: "::1", port: 0 }).close();
@@ -69,11 +71,11 @@ Deno.test({
   ignore: noPromtool !== undefined,
   fn: async () => {
     const file = Deno.makeTempFileSync({ suffix: ".pcapng" });
-    const args = ["-r", "30", "--metrics", "127.0.0.1:45971", "--json", "--write", file];
+    const args = ["-r", "30", "--metrics", ANY, "--json", "--write", file];
     const capture = start("capture", [...args, "-f", "udp and tick.price > 1"]);
     try {
       await capture.counted(({ elapsedNs }) => elapsedNs > 1.5e9);
-      const text = await (await fetch("http://127.0.0.1:45971/metrics")).text();
+      const text = await (await fetch(`http://${await capture.served()}/metrics`)).text();
       assertEquals(await promtool(text), "");
       assertMatch(text, /uspf_written_packets_total \d/);
       assertMatch(text, /uspf_filter_info\{expression="udp and tick.price > 1",where="user space"/);
@@ -87,16 +89,16 @@ Deno.test({
 });
 
 Deno.test("capture --metrics says what --json says at the end, once the traffic has stopped", async () => {
-  const address = "127.0.0.1:45972", port = "soft:t_metrics{1";
+  const port = "soft:t_metrics{1";
   const file = Deno.makeTempFileSync({ suffix: ".pcapng" });
-  const args = ["-i", port, "--json", "-r", "40", "--metrics", address, "--write", file];
+  const args = ["-i", port, "--json", "-r", "40", "--metrics", ANY, "--write", file];
   const capture = start("capture", [...args, "-f", "tick.price > 100"], {}, 60_000);
   await capture.shown("{");
   const count = 200_000;
   await run("send", ["-i", "soft:t_metrics}1", "-c", `${count}`, "-r", "400000", "--json"]);
   await capture.counted(({ received }) => received === count);
   await new Promise((resolve) => setTimeout(resolve, 2200)); // the statistics of a second without traffic
-  const s = await scrape(address), final = await stop(capture);
+  const s = await scrape(await capture.served()), final = await stop(capture);
   Deno.removeSync(file);
   assertEquals(final.received, count);
   assertGreater(final.rejectedBy.expression, 0);
@@ -157,10 +159,13 @@ Deno.test("capture --metrics says what --json says at the end, once the traffic 
 });
 
 Deno.test("capture --metrics --no-decode has nothing of an engine", async () => {
-  const args = ["-r", "20", "--json", "--no-decode", "--metrics", "127.0.0.1:45973"];
+  const args = ["-r", "20", "--json", "--no-decode", "--metrics", ANY];
   const capture = start("capture", args);
+  const address = await capture.served();
   await capture.counted(({ received }) => received > 0);
-  const s = await scrape("127.0.0.1:45973");
+  let s = await scrape(address);
+  // The statistics of the first second are on their way to the web thread.
+  while (s.all("uspf_filter_info").length === 0) s = await scrape(address);
   assertAddsUp(s, false);
   assertEquals(s.lines.filter(({ name }) => /consumed|orders|profit|cash|written/.test(name)), []);
   assertEquals(s.all("uspf_filter_info")[0].labels.decoded, "false");
@@ -168,9 +173,8 @@ Deno.test("capture --metrics --no-decode has nothing of an engine", async () => 
 });
 
 Deno.test("capture --metrics adds up and never goes back while many scrape it and packets flow", async () => {
-  const address = "127.0.0.1:45974";
-  const args = ["-i", "soft:t_scrape{1", "--json", "-r", "40", "--metrics", address];
-  const capture = start("capture", args, {}, 60_000);
+  const args = ["-i", "soft:t_scrape{1", "--json", "-r", "40", "--metrics", ANY];
+  const capture = start("capture", args, {}, 60_000), address = await capture.served();
   await capture.shown("{");
   const sending = run("send", [
     "-i",
@@ -262,8 +266,8 @@ for (
 }
 
 Deno.test("capture --metrics and --dashboard with the same address share a server", async () => {
-  const at = "127.0.0.1:45975";
-  const capture = start("capture", ["-r", "20", "--metrics", at, "--dashboard", at]);
+  const capture = start("capture", ["-r", "20", "--metrics", ANY, "--dashboard", ANY]);
+  const at = await capture.served();
   await capture.shown(`dashboard at http://${at}/`);
   assertEquals(await (await fetch(`http://${at}/health`)).text(), "ok\n");
   await scrape(at);
@@ -272,8 +276,7 @@ Deno.test("capture --metrics and --dashboard with the same address share a serve
 });
 
 Deno.test("capture --metrics answers HEAD without a body, and says what it does not know", async () => {
-  const at = "127.0.0.1:45976", capture = start("capture", ["-r", "20", "--metrics", at]);
-  await capture.shown("metrics at");
+  const capture = start("capture", ["-r", "20", "--metrics", ANY]), at = await capture.served();
   const ask = async (path: string, method: string) => {
     const response = await fetch(`http://${at}${path}`, { method });
     return [response.status, await response.text()];
@@ -293,15 +296,14 @@ Deno.test("capture --metrics answers HEAD without a body, and says what it does 
 });
 
 Deno.test("capture --metrics keeps its memory, and others' answers, where clients never read", async () => {
-  const at = "127.0.0.1:45977", capture = start("capture", ["-r", "25", "--metrics", at]);
-  await capture.shown("metrics at");
+  const capture = start("capture", ["-r", "25", "--metrics", ANY]), at = await capture.served();
   await scrape(at);
   const before = residentBytes(capture.process.pid);
   const requests = new TextEncoder().encode(
     `GET /metrics HTTP/1.1\r\nHost: ${at}\r\n\r\n`.repeat(500),
   );
   const clients = await Promise.all(Array.from({ length: 40 }, async () => {
-    const client = await Deno.connect({ hostname: "127.0.0.1", port: 45977 });
+    const client = await Deno.connect({ hostname: "127.0.0.1", port: Number(at.split(":")[1]) });
     client.write(requests).catch(() => {}); // it may never be taken
     return client;
   }));

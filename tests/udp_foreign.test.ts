@@ -1,6 +1,7 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { BypassIO } from "../capture/bypass_io.ts";
 import { finalOf, run, start } from "./command.ts";
+import { freeUdpPort } from "./free_port.ts";
 
 const node = has("node"), bash = has("bash");
 
@@ -47,9 +48,10 @@ Deno.test({
   name: `udp: port receives what a Node program sends${node ? "" : " (ignored: no node here)"}`,
   ignore: !node,
   fn: async () => {
-    const capture = start("capture", ["-i", "udp:127.0.0.1:45911", "-p", "45911", "--json"]);
+    const port = `${await freeUdpPort()}`;
+    const capture = start("capture", ["-i", `udp:127.0.0.1:${port}`, "-p", port, "--json"]);
     await capture.shown("{");
-    await new Deno.Command("node", { args: ["-e", NODE_SENDER, "45911", "20000"] }).output();
+    await new Deno.Command("node", { args: ["-e", NODE_SENDER, port, "20000"] }).output();
     await new Promise((resolve) => setTimeout(resolve, 200));
     capture.process.kill("SIGINT");
     const s = finalOf(await capture.finished);
@@ -62,8 +64,9 @@ Deno.test({
   name: `udp: port sends what a Node program receives${node ? "" : " (ignored: no node here)"}`,
   ignore: !node,
   fn: async () => {
+    const port = `${await freeUdpPort()}`;
     const receiver = new Deno.Command("node", {
-      args: ["-e", NODE_RECEIVER, "45912", "5000"],
+      args: ["-e", NODE_RECEIVER, port, "5000"],
       stdout: "piped",
     }).spawn();
     const reader = receiver.stdout.pipeThrough(new TextDecoderStream()).getReader();
@@ -76,7 +79,7 @@ Deno.test({
     while (!text.includes("bound") && await more());
     const args = [
       "-i",
-      "udp:127.0.0.1:45912",
+      `udp:127.0.0.1:${port}`,
       "-c",
       "5000",
       "-r",
@@ -99,8 +102,9 @@ Deno.test({
   }`,
   ignore: !bash,
   fn: async () => {
-    const io = BypassIO.open("udp:0.0.0.0:45913", { tx: false });
-    const script = "printf 'hello, uspf' > /dev/udp/127.0.0.1/45913";
+    const port = await freeUdpPort();
+    const io = BypassIO.open(`udp:0.0.0.0:${port}`, { tx: false });
+    const script = `printf 'hello, uspf' > /dev/udp/127.0.0.1/${port}`;
     assertEquals((await new Deno.Command("bash", { args: ["-c", script] }).output()).success, true);
     let n = 0;
     for (let i = 0; i < 1000 && n === 0; i++) {
@@ -114,7 +118,7 @@ Deno.test({
     assertEquals([view.getUint16(12), view.getUint8(14), view.getUint8(23)], [0x0800, 0x45, 17]);
     assertEquals([view.getUint32(26), view.getUint32(30)], [0x7f000001, 0x7f000001]);
     assertEquals([view.getUint16(36), view.getUint16(38), view.getUint16(16)], [
-      45913,
+      port,
       8 + 11,
       28 + 11,
     ]);

@@ -5,6 +5,7 @@
 import { assert, assertEquals, assertGreater, assertLess, assertMatch } from "@std/assert";
 import { Files, type Packet, pcapFile } from "./capture_files.ts";
 import { type AnyStatistics, finalOf, type Finished, objects, run, start } from "./command.ts";
+import { freeUdpPort } from "./free_port.ts";
 import { delay, stopCapture, truePacket } from "./foreign.ts";
 import { parsePcapng } from "./pcapng_parser.ts";
 import { tickPacket } from "./packets.ts";
@@ -421,7 +422,7 @@ testWrite("leaves what was written in the file when it is killed", async () => {
 
 testWrite("and what it missed are all that came, from a flooded socket", async () => {
   using files = new Files();
-  const file = `${files.directory}/x.pcapng`, port = "udp:127.0.0.1:45961";
+  const file = `${files.directory}/x.pcapng`, port = `udp:127.0.0.1:${await freeUdpPort()}`;
   const capture = await startCapture(["-i", port, "--write", file, "--write-all"]);
   const sent = finalOf(await run("send", ["-i", port, "-c", "60000", "--json"]));
   const finished = await stopCapture(capture), s = finalOf(finished);
